@@ -1,0 +1,1 @@
+export { type Fabric, type FabricEvents, LocalFabric } from './fabric.ts';

@@ -1,0 +1,102 @@
+/**
+ * What `calls/` and `alerting/` know of media: SDP offer/answer per leg, and what a leg can do once it is open.
+ * `embedded/` implements it in worker threads; another media engine implements the same interface and passes the
+ * same contract test.
+ */
+
+/** `rtp`: plain RTP/AVP (trunks, softphones). `webrtc`: ICE-lite and DTLS-SRTP on the one shared UDP port. */
+export type LegKind = 'rtp' | 'webrtc';
+
+/** Codec names as in SDP's rtpmap (RFC 4566 section 6). */
+export type CodecName = 'PCMA' | 'PCMU' | 'opus';
+
+export interface OpenLegOptions {
+  /** Ties log lines and both legs of one call together; legs of one call share a worker. */
+  callId: string;
+  kind: LegKind;
+  /** In order of preference. */
+  codecs: readonly CodecName[];
+}
+
+export interface MediaPlane {
+  openLeg(options: OpenLegOptions): Promise<MediaLeg>;
+  /** Bridges two negotiated legs of one call both ways, transcoding where their codecs differ. */
+  connect(a: MediaLeg, b: MediaLeg): Promise<void>;
+  stats(): Promise<MediaStats>;
+  close(): Promise<void>;
+}
+
+export interface MediaStats {
+  legs: number;
+  rtpPortsFree: number;
+}
+
+export type PlaySource = { file: string } | { toneHz: number; durationMs: number };
+
+export interface RecordOptions {
+  /** Written as it arrives, so that a killed process leaves a file that can be recovered. 16-bit WAV. */
+  path: string;
+  maxDurationMs: number;
+  /** Stop by itself after this much silence. */
+  maxSilenceMs?: number;
+}
+
+export interface RecordingResult {
+  path: string;
+  durationMs: number;
+  /** How much of it was voice rather than silence; tells a message from a hang-up. */
+  voiceMs: number;
+}
+
+export interface MediaLegEvents {
+  /** First RTP packet from the peer (after DTLS for webrtc). */
+  media: [];
+  /** RFC 4733 key, once per press. */
+  dtmf: [{ key: string; durationMs: number }];
+  /** Nothing was received for `media.silenceTimeoutSeconds`. */
+  silent: [];
+  /** The recording reached its maximum or its silence limit and was finished. */
+  recordingEnded: [RecordingResult];
+}
+
+/** What is known of a leg's media, for the CDR. Times in milliseconds, loss in packets. */
+export interface LegReport {
+  codec: CodecName | undefined;
+  packetsSent: number;
+  packetsReceived: number;
+  packetsLost: number;
+  jitterMs: number;
+  roundTripMs: number | undefined;
+  firstPacketAt: number | undefined;
+}
+
+export interface MediaLeg {
+  readonly id: string;
+  readonly kind: LegKind;
+  createOffer(): Promise<string>;
+  /** @throws MediaError `bad-sdp`, `no-common-codec` */
+  acceptAnswer(sdp: string): Promise<void>;
+  /** First offer or a re-offer (hold, new address). @throws MediaError `bad-sdp`, `no-common-codec` */
+  acceptOffer(sdp: string): Promise<string>;
+  /** Resolves when played to the end or stopped by `stopPlaying`, `connect` or `close`. */
+  play(source: PlaySource): Promise<'ended' | 'stopped'>;
+  stopPlaying(): Promise<void>;
+  record(options: RecordOptions): Promise<void>;
+  stopRecording(): Promise<RecordingResult>;
+  /** Sends back what comes in (the audio test call). */
+  echo(): Promise<void>;
+  on<E extends keyof MediaLegEvents>(event: E, listener: (...args: MediaLegEvents[E]) => void): () => void;
+  /** Idempotent; the same report each time. */
+  close(): Promise<LegReport>;
+}
+
+export type MediaErrorCode = 'bad-sdp' | 'no-common-codec' | 'no-free-port' | 'wrong-state' | 'closed';
+
+export class MediaError extends Error {
+  readonly code: MediaErrorCode;
+  constructor(code: MediaErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'MediaError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config';
+
+/** `unit`: needs nothing but Node. `interop`: real peers from Debian's packages (SIPp, baresip, Chromium). */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{packages,server,lab,client,scripts}/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+        },
+      },
+      {
+        test: {
+          name: 'interop',
+          include: ['interop/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
