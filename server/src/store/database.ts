@@ -1,0 +1,158 @@
+/** The tables. Times are unix milliseconds, ids random text, flags 0 or 1; `null` is "not (yet)". */
+export interface Database {
+  accounts: AccountsTable;
+  numbers: NumbersTable;
+  devices: DevicesTable;
+  sessions: SessionsTable;
+  validations: ValidationsTable;
+  bindings: BindingsTable;
+  calls: CallsTable;
+  voicemails: VoicemailsTable;
+  sms_outbox: SmsOutboxTable;
+  notices: NoticesTable;
+}
+
+export interface AccountsTable {
+  id: string;
+  /** PHC string, argon2id. */
+  password_hash: string;
+  created_at: number;
+}
+
+/** What happens to a call that nobody takes: voicemail, missed-call alert, or both. */
+export type AnswerMode = 'both' | 'voicemail' | 'mca';
+
+export interface NumbersTable {
+  e164: string;
+  account_id: string;
+  is_primary: number;
+  carrier_id: string | null;
+  answer_mode: AnswerMode;
+  validated_at: number;
+}
+
+export type DeviceKind = 'web' | 'softphone';
+
+export interface DevicesTable {
+  id: string;
+  account_id: string;
+  name: string;
+  system: string;
+  kind: DeviceKind;
+  sip_user: string;
+  ha1_md5: string;
+  ha1_sha256: string;
+  created_at: number;
+  last_seen_at: number | null;
+}
+
+export interface SessionsTable {
+  /** SHA-256 of the token, hex. */
+  token_hash: string;
+  account_id: string;
+  device_id: string;
+  created_at: number;
+  last_used_at: number;
+  expires_at: number;
+}
+
+export type ValidationPurpose = 'sign-up' | 'link' | 'login';
+/** `pending`: waits for the code. `proved`: a proof was handed out. `used`: the proof was spent. */
+export type ValidationStatus = 'pending' | 'proved' | 'used' | 'failed';
+
+export interface ValidationsTable {
+  id: string;
+  number: string;
+  purpose: ValidationPurpose;
+  account_id: string | null;
+  mechanism: string;
+  /** Keyed hash, hex. */
+  code_hash: string;
+  attempts_left: number;
+  created_at: number;
+  expires_at: number;
+  status: ValidationStatus;
+  /** Address of the client that asked. */
+  address: string;
+  proof_hash: string | null;
+  proof_expires_at: number | null;
+}
+
+export interface BindingsTable {
+  device_id: string;
+  contact_uri: string;
+  call_id: string;
+  cseq: number;
+  transport: string;
+  local: string;
+  remote: string;
+  user_agent: string | null;
+  registered_at: number;
+  expires_at: number;
+}
+
+export type CallOutcome =
+  | 'answered'
+  | 'missed'
+  | 'voicemail'
+  | 'declined'
+  | 'cancelled'
+  | 'failed'
+  | 'unknown-number';
+
+export interface CallsTable {
+  id: string;
+  account_id: string | null;
+  called: string | null;
+  calling: string | null;
+  reason: string | null;
+  carrier_id: string | null;
+  trunk_call_id: string;
+  arrived_at: number;
+  ringing_at: number | null;
+  answered_at: number | null;
+  ended_at: number | null;
+  outcome: CallOutcome | null;
+  cause: string | null;
+  answered_device_id: string | null;
+  trunk_codec: string | null;
+  client_codec: string | null;
+  /** JSON text. */
+  quality: string | null;
+}
+
+export interface VoicemailsTable {
+  id: string;
+  account_id: string;
+  number: string;
+  calling: string | null;
+  call_id: string;
+  stored_at: number;
+  duration_ms: number;
+  /** Relative to the data directory. */
+  file: string;
+  heard_at: number | null;
+}
+
+export interface SmsOutboxTable {
+  id: string;
+  carrier_id: string;
+  recipient: string;
+  /** Emptied once the message is accepted or given up: it may hold a code. */
+  body: string;
+  created_at: number;
+  next_attempt_at: number;
+  attempts: number;
+  sent_at: number | null;
+  failed_at: number | null;
+}
+
+export interface NoticesTable {
+  id: string;
+  account_id: string;
+  code: string;
+  /** JSON text. */
+  data: string;
+  created_at: number;
+  seen_at: number | null;
+}

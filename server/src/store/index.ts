@@ -1,0 +1,10 @@
+export type {
+  AnswerMode,
+  CallOutcome,
+  Database,
+  DeviceKind,
+  ValidationPurpose,
+  ValidationStatus,
+} from './database.ts';
+export { newId } from './ids.ts';
+export { openStore, type Store, type StoreOptions } from './store.ts';
