@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { freePort, freeRange } from './ports.ts';
+import { Process } from './process.ts';
+import { SmsInbox } from './sms-inbox.ts';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** The C number of the test carrier. */
+export const C_NUMBER = '+14155559000';
+
+export interface RingthroughOptions {
+  /** Merged over the test configuration, one level deep. */
+  config?: Record<string, Record<string, unknown>>;
+  /** Where the test carrier's switch sends from; default: a free port. */
+  trunkPort?: number;
+  lab?: boolean;
+}
+
+/** The real server as a process of its own, on free ports with a data folder of its own, and a carrier that takes its SMS. */
+export class Ringthrough {
+  readonly folder: string;
+  readonly httpPort: number;
+  readonly sipPort: number;
+  readonly webrtcPort: number;
+  readonly rtpPorts: { min: number; max: number };
+  readonly trunkPort: number;
+  readonly sms: SmsInbox;
+  process: Process;
+
+  private constructor(parts: Omit<Ringthrough, 'start' | 'kill' | 'restart' | 'stop' | 'url'>) {
+    this.folder = parts.folder;
+    this.httpPort = parts.httpPort;
+    this.sipPort = parts.sipPort;
+    this.webrtcPort = parts.webrtcPort;
+    this.rtpPorts = parts.rtpPorts;
+    this.trunkPort = parts.trunkPort;
+    this.sms = parts.sms;
+    this.process = parts.process;
+  }
+
+  static async start(options: RingthroughOptions = {}): Promise<Ringthrough> {
+    const folder = mkdtempSync(join(tmpdir(), 'ringthrough-'));
+    const sms = await SmsInbox.start();
+    const [httpPort, sipPort, webrtcPort] = [await freePort(), await freePort(), await freePort()];
+    const trunkPort = options.trunkPort ?? (await freePort());
+    const rtpStart = await freeRange(200);
+    const rtpPorts = { min: rtpStart, max: rtpStart + 199 };
+    const config: Record<string, unknown> = {
+      dataDir: join(folder, 'data'),
+      http: { host: '127.0.0.1', port: httpPort },
+      sip: { host: '127.0.0.1', port: sipPort },
+      media: { host: '127.0.0.1', webrtcPort, rtpPorts },
+      lab: { enabled: options.lab ?? false },
+      carriers: [
+        {
+          id: 'test-carrier',
+          name: 'Test Carrier',
+          country: 'US',
+          family: 'gsm',
+          prefixes: ['+1', '+44'],
+          cNumber: C_NUMBER,
+          trunks: [{ host: '127.0.0.1', port: trunkPort }],
+          sms: { url: sms.url, token: sms.token },
+        },
+      ],
+    };
+    for (const [key, value] of Object.entries(options.config ?? {})) {
+      config[key] = { ...(config[key] as Record<string, unknown> | undefined), ...value };
+    }
+    writeFileSync(join(folder, 'ringthrough.yaml'), stringify(config));
+    const process = launch(folder);
+    const server = new Ringthrough({
+      folder,
+      httpPort,
+      sipPort,
+      webrtcPort,
+      rtpPorts,
+      trunkPort,
+      sms,
+      process,
+    });
+    await server.#ready();
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.httpPort}`;
+  }
+
+  /** Ends the process the way a power cut would. */
+  async kill(): Promise<void> {
+    await this.process.stop('SIGKILL');
+  }
+
+  async restart(): Promise<void> {
+    await this.process.stop();
+    this.process = launch(this.folder);
+    await this.#ready();
+  }
+
+  async stop(): Promise<void> {
+    await this.process.stop();
+    await this.sms.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #ready(): Promise<void> {
+    await this.process.waitFor(new RegExp(`:${this.httpPort}/`), 20_000);
+  }
+}
+
+function launch(folder: string): Process {
+  const node = join(root, 'node_modules', '.bin', 'node');
+  const main = join(root, 'server', 'src', 'main.ts');
+  return new Process(node, ['--disable-warning=ExperimentalWarning', main], { cwd: folder });
+}

@@ -1,0 +1,43 @@
+// The real software that tests and benchmarks talk to, from Debian's packages.
+import { spawnSync } from 'node:child_process';
+
+const peers = [
+  { command: 'sipp', package: 'sip-tester', without: 'the trunk tests with SIPp' },
+  { command: 'baresip', package: 'baresip', without: 'the softphone tests with baresip' },
+  { command: 'chromium', package: 'chromium', without: 'the tests in a real browser' },
+];
+
+const has = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
+
+/** Root, or a sudo that asks for no password; otherwise nothing is installed. */
+function asRoot() {
+  if (process.getuid?.() === 0) return [];
+  return has('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
+    ? ['sudo', '-n']
+    : undefined;
+}
+
+/**
+ * Installs the peers that are missing, when it may. Returns those still missing and says what goes untested
+ * without them.
+ */
+export function installPeers() {
+  const missing = peers.filter((peer) => !has(peer.command));
+  const prefix = asRoot();
+  if (missing.length > 0 && prefix && has('apt-get')) {
+    const names = missing.map((peer) => peer.package);
+    console.log(`Installing from Debian's packages: ${names.join(', ')} …`);
+    const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const apt = (args) => {
+      const [command, ...rest] = [...prefix, 'apt-get', ...args];
+      return spawnSync(command, rest, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] }).status;
+    };
+    apt(['update', '-q']);
+    apt(['install', '-y', '-q', '--no-install-recommends', ...names]);
+  }
+  const absent = peers.filter((peer) => !has(peer.command));
+  for (const peer of absent) {
+    console.log(`Skipped: ${peer.without} (no ${peer.command}; install Debian's package ${peer.package}).`);
+  }
+  return absent;
+}
