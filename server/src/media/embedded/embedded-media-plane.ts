@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
+import {
+  type LegKind,
+  type LegReport,
+  MediaError,
+  type MediaLeg,
+  type MediaLegEvents,
+  type MediaPlane,
+  type MediaStats,
+  type OpenLegOptions,
+  type PlaySource,
+  type RecordingResult,
+  type RecordOptions,
+} from '../media-plane.ts';
+import type { LegEvent } from './protocol.ts';
+import { type MediaLog, WorkerClient } from './worker-client.ts';
+
+export interface EmbeddedMediaPlaneOptions {
+  /** Address the UDP sockets bind to. */
+  host: string;
+  /** Address written into SDP. Default: `host`, or every IPv4 address of the machine when `host` is 0.0.0.0. */
+  advertisedHost?: string | undefined;
+  /** The one UDP port of all WebRTC media; 0 takes any free one. */
+  webrtcPort: number;
+  /** Ports of plain RTP legs, two each (RTP even, RTCP odd); `{ min: 0, max: 0 }` takes any free ones. */
+  rtpPorts: { min: number; max: number };
+  silenceTimeoutSeconds: number;
+  log: MediaLog;
+}
+
+/** The MediaPlane that needs no other software: a worker thread of this process carries all packets. */
+export class EmbeddedMediaPlane implements MediaPlane {
+  readonly #worker: WorkerClient;
+  readonly #legs: Map<string, EmbeddedLeg>;
+  #closing: Promise<void> | undefined;
+
+  private constructor(worker: WorkerClient, legs: Map<string, EmbeddedLeg>) {
+    this.#worker = worker;
+    this.#legs = legs;
+  }
+
+  /** @throws MediaListenError when the WebRTC port is taken; its message names the port and the setting. */
+  static async start(options: EmbeddedMediaPlaneOptions): Promise<EmbeddedMediaPlane> {
+    const legs = new Map<string, EmbeddedLeg>();
+    const worker = await WorkerClient.start(
+      {
+        host: options.host,
+        advertisedHosts: advertisedHosts(options),
+        webrtcPort: options.webrtcPort,
+        rtpPorts: options.rtpPorts,
+        silenceTimeoutMs: options.silenceTimeoutSeconds * 1000,
+      },
+      { log: options.log, onEvent: (event) => legs.get(event.legId)?.deliver(event) },
+    );
+    return new EmbeddedMediaPlane(worker, legs);
+  }
+
+  /** The UDP port in use for WebRTC media. */
+  get webrtcPort(): number {
+    return this.#worker.webrtcPort;
+  }
+
+  async openLeg(options: OpenLegOptions): Promise<MediaLeg> {
+    const legId = randomBytes(9).toString('base64url');
+    const leg = new EmbeddedLeg({ id: legId, kind: options.kind, worker: this.#worker, legs: this.#legs });
+    this.#legs.set(legId, leg);
+    const args = { legId, callId: options.callId, kind: options.kind, codecs: [...options.codecs] };
+    try {
+      await this.#worker.request('openLeg', args);
+    } catch (error) {
+      this.#legs.delete(legId);
+      throw error;
+    }
+    return leg;
+  }
+
+  async connect(a: MediaLeg, b: MediaLeg): Promise<void> {
+    if (a.id === b.id) throw new MediaError('wrong-state', 'a leg cannot be connected to itself');
+    await this.#worker.request('connect', { legId: a.id, otherId: b.id });
+  }
+
+  stats(): Promise<MediaStats> {
+    return this.#worker.request('stats', {});
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#worker.close();
+    return this.#closing;
+  }
+}
+
+function advertisedHosts(options: EmbeddedMediaPlaneOptions): string[] {
+  if (options.advertisedHost) return [options.advertisedHost];
+  if (options.host !== '0.0.0.0') return [options.host];
+  const found = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter((address) => address.family === 'IPv4');
+  // Addresses that others can reach come first: the first one is the c= line of plain RTP.
+  found.sort((a, b) => Number(a.internal) - Number(b.internal));
+  return found.map((address) => address.address);
+}
+
+type Listener<E extends keyof MediaLegEvents> = (...args: MediaLegEvents[E]) => void;
+
+interface EmbeddedLegOptions {
+  id: string;
+  kind: LegKind;
+  worker: WorkerClient;
+  legs: Map<string, EmbeddedLeg>;
+}
+
+/** The main thread's handle of a leg that lives in the worker. */
+class EmbeddedLeg implements MediaLeg {
+  readonly id: string;
+  readonly kind: LegKind;
+  readonly #worker: WorkerClient;
+  readonly #legs: Map<string, EmbeddedLeg>;
+  readonly #listeners = new Map<keyof MediaLegEvents, Set<Listener<keyof MediaLegEvents>>>();
+  #closing: Promise<LegReport> | undefined;
+
+  constructor(options: EmbeddedLegOptions) {
+    this.id = options.id;
+    this.kind = options.kind;
+    this.#worker = options.worker;
+    this.#legs = options.legs;
+  }
+
+  createOffer(): Promise<string> {
+    return this.#worker.request('createOffer', { legId: this.id });
+  }
+
+  async acceptAnswer(sdp: string): Promise<void> {
+    await this.#worker.request('acceptAnswer', { legId: this.id, sdp });
+  }
+
+  acceptOffer(sdp: string): Promise<string> {
+    return this.#worker.request('acceptOffer', { legId: this.id, sdp });
+  }
+
+  play(source: PlaySource): Promise<'ended' | 'stopped'> {
+    return this.#worker.request('play', { legId: this.id, source });
+  }
+
+  async stopPlaying(): Promise<void> {
+    await this.#worker.request('stopPlaying', { legId: this.id });
+  }
+
+  async record(options: RecordOptions): Promise<void> {
+    await this.#worker.request('record', { legId: this.id, options });
+  }
+
+  stopRecording(): Promise<RecordingResult> {
+    return this.#worker.request('stopRecording', { legId: this.id });
+  }
+
+  async echo(): Promise<void> {
+    await this.#worker.request('echo', { legId: this.id });
+  }
+
+  on<E extends keyof MediaLegEvents>(event: E, listener: Listener<E>): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    const stored = listener as Listener<keyof MediaLegEvents>;
+    listeners.add(stored);
+    return () => listeners.delete(stored);
+  }
+
+  close(): Promise<LegReport> {
+    this.#closing ??= this.#worker
+      .request('closeLeg', { legId: this.id })
+      // A worker that is gone has taken the figures with it; closing succeeds all the same.
+      .catch(() => emptyReport())
+      .finally(() => this.#legs.delete(this.id));
+    return this.#closing;
+  }
+
+  /** An event from the worker. */
+  deliver(event: LegEvent): void {
+    for (const listener of this.#listeners.get(event.event) ?? []) {
+      (listener as (...args: readonly unknown[]) => void)(...event.args);
+    }
+  }
+}
+
+function emptyReport(): LegReport {
+  return {
+    codec: undefined,
+    packetsSent: 0,
+    packetsReceived: 0,
+    packetsLost: 0,
+    jitterMs: 0,
+    roundTripMs: undefined,
+    firstPacketAt: undefined,
+  };
+}

@@ -1,0 +1,122 @@
+import { Worker } from 'node:worker_threads';
+import { MediaError } from '../media-plane.ts';
+import type { CommandName, Commands, FromWorker, LegEvent, LogLevel, WorkerConfig } from './protocol.ts';
+
+/** The part of pino that the media plane uses. */
+export type MediaLog = Record<LogLevel, (data: Record<string, unknown>, message: string) => void>;
+
+/** A UDP port the media plane needs could not be opened; says which. */
+export class MediaListenError extends Error {
+  readonly code: string;
+  readonly protocol = 'udp';
+  readonly host: string;
+  readonly port: number;
+  constructor(failure: { code: string; host: string; port: number }) {
+    const why = failure.code === 'EADDRINUSE' ? 'is already in use' : `cannot be opened (${failure.code})`;
+    super(`UDP port ${failure.port} on ${failure.host} ${why}; set media.webrtcPort to another one`);
+    this.name = 'MediaListenError';
+    this.code = failure.code;
+    this.host = failure.host;
+    this.port = failure.port;
+  }
+}
+
+interface Pending {
+  resolve: (value: never) => void;
+  reject: (error: Error) => void;
+}
+
+/** Commands over postMessage with request ids: the main thread's end of one media worker. */
+export class WorkerClient {
+  readonly webrtcPort: number;
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onEvent: (event: LegEvent) => void;
+  readonly #log: MediaLog;
+  #nextId = 1;
+  #gone: MediaError | undefined;
+
+  private constructor(worker: Worker, webrtcPort: number, hooks: WorkerHooks) {
+    this.#worker = worker;
+    this.webrtcPort = webrtcPort;
+    this.#onEvent = hooks.onEvent;
+    this.#log = hooks.log;
+    worker.on('message', (message: FromWorker) => this.#receive(message));
+    worker.on('error', (error) => this.#lost(`media worker failed: ${error.message}`, error));
+    worker.on('exit', () => this.#lost('media worker has ended'));
+  }
+
+  /** @throws MediaListenError when the WebRTC port is taken. */
+  static async start(config: WorkerConfig, hooks: WorkerHooks): Promise<WorkerClient> {
+    const worker = new Worker(new URL('./media-worker.ts', import.meta.url), { workerData: config });
+    const webrtcPort = await new Promise<number>((resolve, reject) => {
+      worker.once('error', reject);
+      worker.once('message', (message: FromWorker) => {
+        worker.off('error', reject);
+        if (message.type === 'ready') resolve(message.webrtcPort);
+        else if (message.type === 'listen-failed') reject(new MediaListenError(message));
+        else reject(new Error('media worker said something else than ready'));
+      });
+    }).catch(async (error) => {
+      await worker.terminate();
+      throw error;
+    });
+    return new WorkerClient(worker, webrtcPort, hooks);
+  }
+
+  /** @throws MediaError as the command says; `closed` when the worker is gone. */
+  request<C extends CommandName>(command: C, args: Commands[C]['args']): Promise<Commands[C]['result']> {
+    if (this.#gone) return Promise.reject(this.#gone);
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, command, args });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#gone) await this.request('close', {}).catch(() => undefined);
+    this.#lost('media plane is closed');
+    await this.#worker.terminate();
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'result':
+        this.#settle(message.id)?.resolve(message.value as never);
+        break;
+      case 'error':
+        this.#settle(message.id)?.reject(
+          message.code ? new MediaError(message.code, message.message) : new Error(message.message),
+        );
+        break;
+      case 'event':
+        this.#onEvent(message);
+        break;
+      case 'log':
+        this.#log[message.level](message.data, message.message);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  #lost(message: string, cause?: Error): void {
+    if (this.#gone) return;
+    this.#gone = new MediaError('closed', message, { cause });
+    if (cause) this.#log.error({ err: cause }, message);
+    for (const pending of this.#pending.values()) pending.reject(this.#gone);
+    this.#pending.clear();
+  }
+}
+
+export interface WorkerHooks {
+  onEvent: (event: LegEvent) => void;
+  log: MediaLog;
+}

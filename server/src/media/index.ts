@@ -1,0 +1,3 @@
+export { EmbeddedMediaPlane, type EmbeddedMediaPlaneOptions } from './embedded/embedded-media-plane.ts';
+export { MediaListenError, type MediaLog } from './embedded/worker-client.ts';
+export * from './media-plane.ts';
