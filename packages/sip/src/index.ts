@@ -1,1 +1,3 @@
-export {};
+export * from './errors.ts';
+export * from './transport/index.ts';
+export * from './ua/index.ts';

@@ -1,0 +1,124 @@
+/** Where a packet comes from or goes to: an IP address (no brackets for IPv6) or a host name, and a port. */
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+/** The transports of this stack. `ws` also stands for secure WebSocket: TLS ends where the socket was upgraded. */
+export type TransportProtocol = 'udp' | 'tcp' | 'ws';
+
+/**
+ * A way to one peer: a UDP address pair, a TCP connection or a WebSocket. Messages that come in name the flow they
+ * came on, and a device is reached over the flow it registered on (RFC 5626 section 3.3).
+ *
+ * UDP flows hold nothing and never close before the stack does; the flow of a later datagram from the same peer is
+ * another object with the same `id`.
+ */
+export interface Flow {
+  /** Equal for equal address pairs (UDP) or connections; never reused by another connection. */
+  readonly id: string;
+  readonly protocol: TransportProtocol;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly closed: boolean;
+  /** Calls `listener` once when the flow closes (in a microtask if it is closed already). Returns how to stop listening. */
+  onClose(listener: () => void): () => void;
+  /** Closes the connection; does nothing on UDP. Idempotent. */
+  close(): void;
+  /**
+   * Connections only: asks whether the peer lives, by a WebSocket ping or the CRLF keep-alive of RFC 5626 section
+   * 3.5.1. Resolves with false if no answer came in `timeoutMs` or the flow closed; never rejects.
+   */
+  ping?(timeoutMs: number): Promise<boolean>;
+}
+
+/**
+ * Where to send a request: over a given flow, or to an address (a connection that is open to it is used again).
+ * `local` chooses among several listeners.
+ */
+export type Target =
+  | { flow: Flow }
+  | { protocol: 'udp' | 'tcp'; host: string; port: number; local?: Endpoint };
+
+/** The part of a `ws` WebSocket that the stack uses. */
+export interface WebSocketLike {
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  send(data: string | Uint8Array, done?: (error?: Error) => void): void;
+  ping(): void;
+  close(code?: number, reason?: string): void;
+  terminate(): void;
+  on(event: 'message', listener: (data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean) => void): unknown;
+  on(event: 'close' | 'pong', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** Counters and limits of transport; every limit protects memory against one careless or hostile peer. */
+export interface SipLimits {
+  /** Open TCP connections and WebSockets together; more are closed at once. */
+  maxConnections: number;
+  /** Open TCP connections that one remote address may hold. */
+  maxConnectionsPerAddress: number;
+  /** Bytes waiting to be written to one connection; beyond, the connection is closed. */
+  maxBufferedBytes: number;
+  /** Bytes of one message. */
+  maxMessageBytes: number;
+  /** A connection that carried nothing for so long, and that nobody watches or uses, is closed. */
+  idleConnectionMs: number;
+  /** How long a TCP connection may take to open. */
+  connectTimeoutMs: number;
+  /** Live server transactions; beyond, new requests are answered 503 without a transaction. */
+  maxServerTransactions: number;
+}
+
+/** The timer values of RFC 3261 table 4, in milliseconds. */
+export interface TimerConfig {
+  /** Estimate of the round-trip time. Timers A, B, E, F, G, H, J, L and M derive from it. */
+  t1: number;
+  /** Longest interval between retransmissions. */
+  t2: number;
+  /** Longest time a message stays in the network. Timers I and K on unreliable transports. */
+  t4: number;
+  /** Timer D on unreliable transports (at least 32 s). */
+  timerD: number;
+  /** A non-100 provisional response to an INVITE is repeated this often, RFC 3261 section 13.3.1.1. */
+  provisionalRefresh: number;
+  /**
+   * A confirmed dialog whose connection closed ends (`by: 'transport'`) unless the peer sends a request in it over
+   * another flow within this time. Not of the RFC: ours.
+   */
+  lostFlow: number;
+}
+
+export const defaultLimits: SipLimits = {
+  maxConnections: 2_000,
+  maxConnectionsPerAddress: 200,
+  maxBufferedBytes: 1 << 20,
+  maxMessageBytes: 65_535,
+  idleConnectionMs: 600_000,
+  connectTimeoutMs: 5_000,
+  maxServerTransactions: 20_000,
+};
+
+export const defaultTimers: TimerConfig = {
+  t1: 500,
+  t2: 4_000,
+  t4: 5_000,
+  timerD: 32_000,
+  provisionalRefresh: 60_000,
+  lostFlow: 30_000,
+};
+
+/** A monotonic clock in milliseconds. Tests give a virtual one. */
+export interface Clock {
+  now(): number;
+  setTimeout(callback: () => void, delayMs: number): unknown;
+  clearTimeout(handle: unknown): void;
+}
+
+/** Where the stack reports. Details never hold header values, numbers or bodies: addresses and reasons only. */
+export interface StackLog {
+  debug(details: Record<string, unknown>, message: string): void;
+  warn(details: Record<string, unknown>, message: string): void;
+  error(details: Record<string, unknown>, message: string): void;
+}

@@ -1,0 +1,182 @@
+import type { SipRequest, SipResponse } from '../message/index.ts';
+import type { Network } from '../transport/network.ts';
+import type { Clock, Endpoint, Flow, SipLimits, StackLog, Target, TimerConfig } from '../transport/types.ts';
+
+/** One local address the stack listens on. Port 0 takes a free one; `SipStack.addresses` tells which. */
+export interface ListenerOptions {
+  protocol: 'udp' | 'tcp';
+  host: string;
+  port: number;
+  /** The host that Via and Contact show, when it is not `host` (NAT, 0.0.0.0). */
+  advertisedHost?: string;
+}
+
+/** What a `SipStack` is made of; only `userAgent` and `listeners` have no default. */
+export interface SipStackOptions {
+  /** Value of the User-Agent and Server headers. */
+  userAgent: string;
+  listeners: ListenerOptions[];
+  timers?: Partial<TimerConfig>;
+  limits?: Partial<SipLimits>;
+  clock?: Clock;
+  log?: StackLog;
+  /** The user part of Contact, when the owner gives none. */
+  contactUser?: string;
+  /** Asked for each request outside a dialog before a transaction exists; false drops it in silence. */
+  screen?: (request: SipRequest, flow: Flow) => boolean;
+  /** Sockets; tests give a network in memory. */
+  network?: Network;
+}
+
+export interface ListenerAddress extends Endpoint {
+  protocol: 'udp' | 'tcp';
+}
+
+/** What may be added to a response or request that the stack builds. `contentType` is asked only with a body. */
+export interface MessageOptions {
+  reason?: string;
+  headers?: Array<[string, string]>;
+  body?: string | Uint8Array;
+  contentType?: string;
+}
+
+/** User and password for a digest challenge (RFC 8760); answered once per request. */
+export interface Credentials {
+  username: string;
+  password: string;
+}
+
+/** A non-INVITE request and the way to answer it. */
+export interface IncomingRequest {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  /** True once a final response was given. */
+  readonly answered: boolean;
+  /** Sends a response. Ignored after a final one, and after 64*T1, when no answer would be taken (RFC 4320). */
+  respond(status: number, options?: MessageOptions): void;
+}
+
+/** A re-INVITE, or an UPDATE with a session description, of the peer. It must be accepted or rejected. */
+export interface ReinviteRequest {
+  readonly request: SipRequest;
+  /** SDP; undefined asks us for an offer (the answer comes with the ACK). */
+  readonly offer: string | undefined;
+  accept(sdp: string): void;
+  reject(status: number): void;
+}
+
+/** Why and by whom a dialog ended. `request` is the peer's BYE. */
+export interface SessionEnd {
+  by: 'peer' | 'us' | 'timeout' | 'transport';
+  request?: SipRequest;
+}
+
+/**
+ * Events of a session with their payload. They are delivered after the transition that caused them is complete, so a
+ * listener may call any method of any session. An event caused by an own method call comes in a later microtask.
+ */
+export interface SessionEvents {
+  /** UAC: a response 101-199. */
+  provisional: [response: SipResponse];
+  /** UAC: the first 2xx. ACK is sent already, unless the INVITE had no offer: then the owner calls `ack(sdp)`. */
+  accepted: [response: SipResponse];
+  /** UAC: a final response of 300 or more, or 408, 487 or 503 made here (see `SipResponse` header `Reason`). It is over. */
+  rejected: [response: SipResponse];
+  /** UAS: CANCEL (or BYE) came, or the INVITE expired, before the final response; everything is answered. It is over. */
+  cancelled: [request: SipRequest];
+  /** UAS: the ACK came. */
+  confirmed: [ack: SipRequest];
+  /** The peer wants to change the session. Without a listener: 488. */
+  reinvite: [reinvite: ReinviteRequest];
+  /** Any other request in the dialog. A listener that does not want it returns false; the stack then answers it. */
+  request: [incoming: IncomingRequest];
+  /** The dialog is over. Exactly once, and only after `accepted` (UAC) or `accept()` (UAS). */
+  ended: [end: SessionEnd];
+}
+
+export type SessionListener<E extends keyof SessionEvents> = (...payload: SessionEvents[E]) => unknown;
+
+interface Session {
+  readonly callId: string;
+  /** The flow of the last request or response of the peer. */
+  readonly flow: Flow | undefined;
+  /**
+   * Ends the dialog with BYE. Before the ACK of an own 2xx it waits for the ACK or the end of its retransmissions
+   * (RFC 3261 section 15); after the end it does nothing.
+   * @throws SipMisuseError `no-dialog` before a 2xx.
+   */
+  bye(options?: { headers?: Array<[string, string]> }): void;
+  /** Sends a re-INVITE; retried as RFC 3261 section 14.1 says after 491. ACK is sent by the stack. Never rejects. */
+  reinvite(sdp: string): Promise<SipResponse>;
+  /** Sends another request in the dialog and resolves with its final response. Never rejects. */
+  request(method: string, options?: MessageOptions): Promise<SipResponse>;
+  /** Adds a listener and returns how to remove it. */
+  on<E extends keyof SessionEvents>(event: E, listener: SessionListener<E>): () => void;
+}
+
+/** An INVITE to us, RFC 3261 section 13.3. The stack has sent 100 already. */
+export interface UasSession extends Session {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  readonly state: 'early' | 'accepted' | 'confirmed' | 'terminated';
+  /** The SDP of the INVITE. */
+  readonly offer: string | undefined;
+  /** Sends a response 101-199. Ignored once a final response was sent. */
+  progress(status: number, options?: MessageOptions): void;
+  /** Sends 200, and sends it again until the ACK comes. Ignored when the session is over. */
+  accept(options: { sdp: string; headers?: Array<[string, string]> }): void;
+  /** Sends a final response 300-699. Ignored when the session is over. */
+  reject(status: number, options?: MessageOptions): void;
+}
+
+/** An INVITE of ours, RFC 3261 section 13.2. */
+export interface UacSession extends Session {
+  /** The INVITE as it was sent last (a digest challenge makes a second one). */
+  readonly request: SipRequest;
+  readonly state: 'calling' | 'early' | 'accepted' | 'terminated';
+  /**
+   * Gives the call up. CANCEL leaves after the first provisional response (RFC 3261 section 9.1). A 2xx that crosses
+   * it is reported as `accepted`; the owner then calls `bye()`. After a final response it does nothing.
+   */
+  cancel(options?: { headers?: Array<[string, string]> }): void;
+  /** Sends the ACK of a 2xx that answered an INVITE without an offer. */
+  ack(sdp: string): void;
+}
+
+export interface InviteOptions {
+  /** Request-URI, From, To, body; the stack adds Via, Contact, Max-Forwards, Call-ID, CSeq and a From tag when absent. */
+  request: SipRequest;
+  target: Target;
+  credentials?: Credentials;
+}
+
+export interface RequestHandlers {
+  provisional?: (response: SipResponse) => void;
+  credentials?: Credentials;
+}
+
+/** Live objects of a stack. All are zero when every call is over and its timers have run out, and after `close()`. */
+export interface StackStats {
+  serverTransactions: number;
+  clientTransactions: number;
+  dialogs: number;
+  /** Open connections (TCP and WebSocket); UDP holds no state. */
+  flows: number;
+  timers: number;
+}
+
+/** What was absorbed or refused, since the start. */
+export interface StackCounters {
+  received: number;
+  sent: number;
+  garbage: number;
+  malformed: number;
+  screened: number;
+  overload: number;
+  strayResponses: number;
+  strayAcks: number;
+  retransmissionsReceived: number;
+  retransmissionsSent: number;
+  transportErrors: number;
+  listenerErrors: number;
+}
