@@ -1,0 +1,61 @@
+/** Words and shapes the whole lab shares. Numbers are E.164 with `+`; times are unix milliseconds. */
+
+/** What the radio side of a handset can do, apart from being in a call. */
+export type Coverage = 'covered' | 'no-coverage' | 'off';
+
+/** Why a switch diverts a call: RFC 5806 section 4.3 `diversion-reason` values. */
+export type DivertReason = 'unconditional' | 'user-busy' | 'no-answer' | 'unavailable';
+
+/** How a carrier's trunk tells which number was called first. */
+export type RedirectionHeaders = 'diversion' | 'history-info' | 'both' | 'none';
+
+/** One forwarding a call went through, oldest first in every list. */
+export interface Diverted {
+  /** The subscriber whose forwarding applied. */
+  number: string;
+  reason: DivertReason;
+  /** Where it was forwarded to. */
+  to: string;
+}
+
+/** A release cause: the ITU-T Q.850 value and what the handset's screen says. */
+export interface Cause {
+  q850: number;
+  text: string;
+}
+
+export interface HandsetOptions {
+  number: string;
+  /** Who holds it, as the page shows it. */
+  owner: string;
+}
+
+export interface CarrierOptions {
+  id: string;
+  name: string;
+  /** ISO 3166-1 alpha-2. */
+  country: string;
+  /** Country calling code with `+`, to complete numbers dialled in national form. */
+  prefix: string;
+  /** The routing number whose calls leave over this carrier's trunk to Ringthrough. */
+  cNumber: string;
+  /** UDP port of the switch; 0 takes any free one. */
+  sipPort: number;
+  redirection: RedirectionHeaders;
+  /** Offered in this order on the trunk. */
+  codecs: readonly TrunkCodec[];
+  /** Ringback the switch plays when the trunk sends none. */
+  ringback: Ringback;
+  /** Bearer token the SMS webhook asks for. */
+  smsToken: string;
+  handsets: readonly HandsetOptions[];
+}
+
+export type TrunkCodec = 'PCMA' | 'PCMU';
+
+/** A cadence of one tone: frequencies in hertz, times in milliseconds. */
+export interface Ringback {
+  frequenciesHz: readonly number[];
+  /** On, off, on, off … */
+  cadenceMs: readonly number[];
+}
