@@ -1,0 +1,464 @@
+import type {
+  CallInput,
+  CallLimits,
+  CallOutcome,
+  CallOutput,
+  CallState,
+  CallTimer,
+  DeviceLoss,
+  EndCause,
+  HandOverReason,
+  LegEndReason,
+  RingTarget,
+} from './call-types.ts';
+
+type LegState = 'starting' | 'ringing' | 'answered' | 'cancelling' | 'over';
+
+interface Leg {
+  id: string;
+  device: RingTarget;
+  state: LegState;
+  /** Why it was cancelled; the same reason goes into the BYE when a 2xx crosses the CANCEL. */
+  cancelReason?: LegEndReason;
+  /** How it ended by itself; a device that said no is not rung again, one that was lost is. */
+  verdict?: 'refused' | 'failed' | 'lost';
+}
+
+/** 600, 603, 607 and 608 speak for the person, every other refusal for the one device (RFC 3261 21.6, RFC 8197, 8688). */
+const declineForAll = new Set([600, 603, 607, 608]);
+const refusals = new Set([480, 486, ...declineForAll]);
+
+/**
+ * One incoming call, from its arrival to its record: a state machine without I/O and without a clock. The driver feeds
+ * it inputs with the time and carries out its outputs in order. Repeated and late inputs are absorbed.
+ *
+ * Promises: the caller is answered at most once; of all devices exactly one or none ends up connected; every leg
+ * started is cancelled, hung up or over by itself; `record` and `finished` come exactly once, `finished` last.
+ */
+export class Call {
+  readonly #limits: CallLimits;
+  readonly #legs = new Map<string, Leg>();
+  readonly #armed = new Set<CallTimer>();
+  #state: CallState = 'arrived';
+  #outputs: CallOutput[] = [];
+  #now = 0;
+  #legCount = 0;
+  #winner: Leg | undefined;
+  readonly #arrivedAt: number;
+  #ringingAt: number | undefined;
+  #answeredAt: number | undefined;
+  #handOver: HandOverReason | undefined;
+  #finished = false;
+
+  /** @param arrivedAt when the INVITE came, unix milliseconds. */
+  constructor(limits: CallLimits, arrivedAt: number) {
+    this.#limits = limits;
+    this.#arrivedAt = arrivedAt;
+  }
+
+  get state(): CallState {
+    return this.#state;
+  }
+
+  /** True after the `finished` output: nothing will ever come out of this call again. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** The device that has the call, while it has it. */
+  get connectedLegId(): string | undefined {
+    return this.#state === 'connected' ? this.#winner?.id : undefined;
+  }
+
+  /** @param now unix milliseconds. @returns what to do, in this order. */
+  input(input: CallInput, now: number): CallOutput[] {
+    this.#outputs = [];
+    this.#now = now;
+    if (input.type === 'timer' && !this.#armed.delete(input.timer)) return this.#outputs;
+    switch (this.#state) {
+      case 'arrived':
+        this.#inArrived(input);
+        break;
+      case 'ringing':
+        this.#inRinging(input);
+        break;
+      case 'connecting':
+        this.#inConnecting(input);
+        break;
+      case 'connected':
+        this.#inConnected(input);
+        break;
+      case 'alerting':
+        this.#inAlerting(input);
+        break;
+      case 'ended':
+        this.#losingLegs(input);
+        break;
+    }
+    this.#finishWhenDone();
+    return this.#outputs;
+  }
+
+  #inArrived(input: CallInput): void {
+    switch (input.type) {
+      case 'arrived':
+        this.#state = 'ringing';
+        for (const device of input.devices) this.#startLeg(device);
+        // R-NOBODY: alerting at once, no ringback into an empty room.
+        if (this.#legs.size === 0) {
+          this.#goAlerting('nobody');
+          return;
+        }
+        this.#arm('ring', this.#limits.ringTimeoutMs);
+        this.#emit({ type: 'changed' });
+        return;
+      case 'caller-cancelled':
+      case 'caller-hung-up':
+      case 'carrier-lost':
+        this.#end(input.type, 'missed', false);
+        return;
+      case 'shutdown':
+        this.#end('shutdown', 'failed', true);
+        return;
+    }
+  }
+
+  #inRinging(input: CallInput): void {
+    switch (input.type) {
+      case 'leg-ringing':
+        this.#legRings(input.legId);
+        return;
+      case 'leg-answered':
+        this.#legAnswers(input.legId);
+        return;
+      case 'leg-rejected':
+        this.#legRejects(input.legId, input.status);
+        return;
+      case 'leg-failed':
+      case 'leg-ended':
+        this.#legFails(input.legId, input.lost ? 'lost' : 'failed');
+        return;
+      case 'device-registered':
+        this.#deviceJoins(input.device);
+        return;
+      case 'device-unregistered':
+        this.#deviceLeaves(input.deviceId, input.contactUri, input.why);
+        return;
+      case 'timer':
+        // R-TIMEOUT; the grace timer means that nobody came back.
+        this.#goAlerting(input.timer === 'ring' ? 'timeout' : 'nobody');
+        return;
+      default:
+        this.#callerOrSystemEnds(input);
+        return;
+    }
+  }
+
+  #inConnecting(input: CallInput): void {
+    switch (input.type) {
+      case 'media-ready':
+        if (input.legId === this.#winner?.id) this.#connected(this.#winner);
+        return;
+      case 'media-failed':
+        if (input.legId === this.#winner?.id) this.#winnerFails('failed', true);
+        return;
+      case 'timer':
+        this.#winnerFails('failed', true);
+        return;
+      case 'device-unregistered':
+        // Signed out from afar: it must not get the call (R-DEVICES).
+        if (input.why === 'removed' && input.deviceId === this.#winner?.device.deviceId) {
+          this.#winnerFails('failed', true);
+        }
+        return;
+      case 'leg-ended':
+      case 'leg-failed':
+        // The person picked up and put down again before a word could pass: the caller may leave a message.
+        if (input.legId === this.#winner?.id) {
+          this.#winnerFails('declined', false);
+          return;
+        }
+        this.#losingLegs(input);
+        return;
+      default:
+        this.#losingLegs(input);
+        this.#callerOrSystemEnds(input);
+        return;
+    }
+  }
+
+  #inConnected(input: CallInput): void {
+    const winner = this.#winner as Leg;
+    switch (input.type) {
+      case 'leg-ended':
+      case 'leg-failed':
+        if (input.legId !== winner.id) {
+          this.#losingLegs(input);
+          return;
+        }
+        this.#legOver(winner);
+        this.#end(input.lost ? 'device-lost' : 'device-hung-up', 'answered', true);
+        return;
+      case 'media-silent':
+        this.#bye(winner, 'media-silent');
+        this.#end('media-silent', 'answered', true);
+        return;
+      case 'device-unregistered':
+        this.#connectedDeviceLeaves(winner, input.deviceId, input.why);
+        return;
+      case 'device-registered':
+        if (input.device.deviceId === winner.device.deviceId) this.#disarm('device-lost');
+        return;
+      case 'timer': {
+        const cause = input.timer === 'duration' ? 'max-duration' : 'device-lost';
+        this.#bye(winner, cause === 'max-duration' ? 'max-duration' : 'device-gone');
+        this.#end(cause, 'answered', true);
+        return;
+      }
+      default:
+        this.#losingLegs(input);
+        this.#callerOrSystemEnds(input);
+        return;
+    }
+  }
+
+  #inAlerting(input: CallInput): void {
+    if (input.type !== 'alerting-ended') {
+      this.#losingLegs(input);
+      return;
+    }
+    const refused = this.#handOver === 'declined' && input.outcome === 'missed';
+    this.#answeredAt = input.answeredAt;
+    this.#end('alerting', refused ? 'declined' : input.outcome, false);
+  }
+
+  /** Legs that lost: cancelled, and not yet over. Whatever they say, they end. */
+  #losingLegs(input: CallInput): void {
+    if (!('legId' in input)) return;
+    const leg = this.#legs.get(input.legId);
+    if (leg?.state !== 'cancelling') return;
+    switch (input.type) {
+      case 'leg-answered':
+        // Its 200 crossed our CANCEL (RFC 3261 9.1): acknowledged by the stack, hung up here.
+        this.#bye(leg, leg.cancelReason ?? 'failed');
+        return;
+      case 'leg-rejected':
+      case 'leg-failed':
+      case 'leg-ended':
+        this.#legOver(leg);
+        return;
+    }
+  }
+
+  #callerOrSystemEnds(input: CallInput): void {
+    const answered = this.#state === 'connected' && input.type !== 'caller-cancelled';
+    switch (input.type) {
+      case 'caller-cancelled':
+      case 'caller-hung-up':
+      case 'carrier-lost':
+        // R-CANCEL: unless the call was answered, the person has missed it.
+        this.#takeAwayLegs('caller-gone');
+        this.#end(input.type, answered ? 'answered' : 'missed', false);
+        return;
+      case 'shutdown':
+        this.#takeAwayLegs('shutdown');
+        this.#end('shutdown', answered ? 'answered' : 'failed', true);
+        return;
+    }
+  }
+
+  #legRings(legId: string): void {
+    const leg = this.#legs.get(legId);
+    if (leg?.state !== 'starting') return;
+    leg.state = 'ringing';
+    if (this.#ringingAt !== undefined) return;
+    this.#ringingAt = this.#now;
+    this.#emit({ type: 'ring-caller' }, { type: 'changed' });
+  }
+
+  /** R-FIRST: this one wins, all others stop at once. */
+  #legAnswers(legId: string): void {
+    const leg = this.#legs.get(legId);
+    if (leg?.state !== 'starting' && leg?.state !== 'ringing') {
+      this.#losingLegs({ type: 'leg-answered', legId });
+      return;
+    }
+    leg.state = 'answered';
+    this.#winner = leg;
+    this.#state = 'connecting';
+    this.#disarmAll();
+    this.#emit({ type: 'connect', legId });
+    this.#cancelOthers('answered-elsewhere');
+    this.#arm('connect', this.#limits.connectTimeoutMs);
+  }
+
+  #connected(leg: Leg): void {
+    this.#state = 'connected';
+    this.#answeredAt = this.#now;
+    this.#disarm('connect');
+    this.#emit({ type: 'answer-caller', legId: leg.id });
+    this.#arm('duration', this.#limits.maxDurationMs);
+    this.#emit({ type: 'changed' });
+  }
+
+  #winnerFails(reason: HandOverReason, stillUp: boolean): void {
+    const winner = this.#winner as Leg;
+    this.#winner = undefined;
+    if (stillUp) this.#bye(winner, 'failed');
+    else this.#legOver(winner);
+    this.#goAlerting(reason);
+  }
+
+  #legRejects(legId: string, status: number): void {
+    const leg = this.#legs.get(legId);
+    if (leg === undefined || leg.state === 'over') return;
+    // R-REJECT, R-BUSY: one refusal silences one device, a decline for all silences every one.
+    if (leg.state !== 'cancelling') leg.verdict = refusals.has(status) ? 'refused' : 'failed';
+    this.#legOver(leg);
+    if (leg.cancelReason === undefined && declineForAll.has(status)) {
+      this.#cancelOthers('declined');
+      this.#goAlerting('declined');
+      return;
+    }
+    this.#afterLegLoss();
+  }
+
+  #legFails(legId: string, verdict: 'failed' | 'lost'): void {
+    const leg = this.#legs.get(legId);
+    if (leg === undefined || leg.state === 'over') return;
+    leg.verdict ??= verdict;
+    this.#legOver(leg);
+    this.#afterLegLoss();
+  }
+
+  /** A device came while it still rings (R-PUSH, story of the returning tab). Idempotent. */
+  #deviceJoins(device: RingTarget): void {
+    for (const leg of this.#legs.values()) {
+      if (leg.device.deviceId !== device.deviceId) continue;
+      if (leg.verdict === 'refused') return;
+      const alive = leg.state === 'starting' || leg.state === 'ringing';
+      if (alive && leg.device.contactUri === device.contactUri) return;
+    }
+    this.#startLeg(device);
+    if (this.#ringingLegs().length > 0) this.#disarm('grace');
+  }
+
+  #deviceLeaves(deviceId: string, contactUri: string, why: DeviceLoss): void {
+    // A softphone whose registration ran out can still ring and answer.
+    if (why === 'expired') return;
+    for (const leg of this.#ringingLegs()) {
+      if (leg.device.deviceId !== deviceId || leg.device.contactUri !== contactUri) continue;
+      leg.verdict = why === 'connection-lost' ? 'lost' : 'failed';
+      this.#cancel(leg, 'device-gone');
+    }
+    this.#afterLegLoss();
+  }
+
+  #connectedDeviceLeaves(winner: Leg, deviceId: string, why: DeviceLoss): void {
+    if (winner.device.deviceId !== deviceId) return;
+    if (why === 'removed') {
+      this.#bye(winner, 'device-gone');
+      this.#end('device-lost', 'answered', true);
+    } else if (why === 'connection-lost' && !this.#armed.has('device-lost')) {
+      this.#arm('device-lost', this.#limits.deviceLostMs);
+    }
+  }
+
+  /** Nobody left to answer: all said no → alerting; the last ones were lost → they get a moment to come back. */
+  #afterLegLoss(): void {
+    if (this.#state !== 'ringing' || this.#ringingLegs().length > 0) return;
+    const lastOfDevice = new Map([...this.#legs.values()].map((leg) => [leg.device.deviceId, leg.verdict]));
+    const verdicts = [...lastOfDevice.values()];
+    if (verdicts.includes('lost')) {
+      if (!this.#armed.has('grace')) this.#arm('grace', this.#limits.graceMs);
+      return;
+    }
+    this.#disarm('grace');
+    this.#goAlerting(verdicts.includes('refused') ? 'declined' : 'failed');
+  }
+
+  #goAlerting(reason: HandOverReason): void {
+    this.#disarmAll();
+    this.#cancelOthers(reason === 'timeout' ? 'timeout' : 'failed');
+    this.#handOver = reason;
+    this.#state = 'alerting';
+    this.#emit({ type: 'hand-over', reason }, { type: 'changed' });
+  }
+
+  #end(cause: EndCause, outcome: CallOutcome, callerIsThere: boolean): void {
+    this.#disarmAll();
+    if (callerIsThere) this.#emit({ type: 'end-caller', cause });
+    this.#state = 'ended';
+    const summary = {
+      arrivedAt: this.#arrivedAt,
+      ringingAt: this.#ringingAt,
+      answeredAt: outcome === 'missed' ? undefined : this.#answeredAt,
+      endedAt: this.#now,
+      outcome,
+      cause,
+      answeredDeviceId: outcome === 'answered' ? this.#winner?.device.deviceId : undefined,
+    };
+    this.#emit({ type: 'record', summary }, { type: 'changed' });
+  }
+
+  #finishWhenDone(): void {
+    if (this.#state !== 'ended' || this.#finished) return;
+    for (const leg of this.#legs.values()) if (leg.state !== 'over') return;
+    this.#finished = true;
+    this.#emit({ type: 'finished' });
+  }
+
+  #startLeg(device: RingTarget): void {
+    if (this.#legCount >= this.#limits.maxLegs) return;
+    this.#legCount += 1;
+    const leg: Leg = { id: String(this.#legCount), device, state: 'starting' };
+    this.#legs.set(leg.id, leg);
+    this.#emit({ type: 'start-leg', legId: leg.id, device });
+  }
+
+  #ringingLegs(): Leg[] {
+    return [...this.#legs.values()].filter((leg) => leg.state === 'starting' || leg.state === 'ringing');
+  }
+
+  #cancelOthers(reason: LegEndReason): void {
+    for (const leg of this.#ringingLegs()) this.#cancel(leg, reason);
+  }
+
+  #takeAwayLegs(reason: LegEndReason): void {
+    this.#cancelOthers(reason);
+    if (this.#winner?.state === 'answered') this.#bye(this.#winner, reason);
+  }
+
+  #cancel(leg: Leg, reason: LegEndReason): void {
+    leg.state = 'cancelling';
+    leg.cancelReason = reason;
+    this.#emit({ type: 'cancel-leg', legId: leg.id, reason });
+  }
+
+  #bye(leg: Leg, reason: LegEndReason): void {
+    this.#emit({ type: 'bye-leg', legId: leg.id, reason });
+    this.#legOver(leg);
+  }
+
+  #legOver(leg: Leg): void {
+    leg.state = 'over';
+    this.#emit({ type: 'leg-over', legId: leg.id });
+  }
+
+  #arm(timer: CallTimer, afterMs: number): void {
+    this.#armed.add(timer);
+    this.#emit({ type: 'arm-timer', timer, dueAt: this.#now + afterMs });
+  }
+
+  #disarm(timer: CallTimer): void {
+    if (this.#armed.delete(timer)) this.#emit({ type: 'cancel-timer', timer });
+  }
+
+  #disarmAll(): void {
+    for (const timer of [...this.#armed]) this.#disarm(timer);
+  }
+
+  #emit(...outputs: CallOutput[]): void {
+    this.#outputs.push(...outputs);
+  }
+}
