@@ -14,6 +14,13 @@ export {
   type DtlsTimers,
 } from './dtls/dtls-session.ts';
 export type { DtlsRole, SrtpKeys } from './dtls/handshake-context.ts';
+export { IcePort, type IcePortDrops, type IcePortOptions } from './port/ice-port.ts';
+export type {
+  IceSession,
+  IceSessionHandlers,
+  IceSessionState,
+  RemoteParameters,
+} from './port/ice-session.ts';
 export {
   errorCode,
   parseErrorCode,
