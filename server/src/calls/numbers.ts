@@ -1,0 +1,23 @@
+import { parseUri } from '@ringthrough/sip';
+import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+
+const e164 = /^\+[1-9]\d{6,14}$/;
+
+/**
+ * A number as trunks write it, in E.164; undefined when it is none.
+ * @param text international or national digits, visual separators and telephone-uri parameters (RFC 3966) allowed
+ * @param country ISO 3166 code of the carrier, for numbers in national form
+ */
+export function toE164(text: string, country: string): string | undefined {
+  const number = (text.split(';')[0] ?? '').replace(/[\s().-]/g, '');
+  if (e164.test(number)) return number;
+  if (!/^\+?\d{3,20}$/.test(number)) return undefined;
+  const parsed = parsePhoneNumberFromString(number, country as CountryCode);
+  return parsed?.isPossible() ? parsed.number : undefined;
+}
+
+/** The number in a sip, sips or tel URI, in E.164. */
+export function numberOfUri(uri: string | undefined, country: string): string | undefined {
+  const user = uri === undefined ? undefined : parseUri(uri)?.user;
+  return user === undefined ? undefined : toE164(user, country);
+}
