@@ -1,3 +1,4 @@
+export * from './auth/index.ts';
 export * from './errors.ts';
 export * from './message/index.ts';
 export * from './transport/index.ts';
