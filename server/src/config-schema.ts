@@ -131,7 +131,14 @@ const carrier = z.strictObject({
   family: z.enum(['gsm', 'cdma']),
   prefixes: z.array(z.string().regex(/^\+\d{1,15}$/, 'must be a prefix such as "+44" (in quotes)')).min(1),
   cNumber: e164,
-  trunks: z.array(z.strictObject({ host, port: realPort.optional() })).min(1),
+  trunks: z
+    .array(
+      z.strictObject({
+        host: z.union([z.ipv4(), z.ipv6()], 'must be an IP address'),
+        port: realPort.optional(),
+      }),
+    )
+    .min(1),
   sms: sms.optional(),
 });
 

@@ -6,6 +6,9 @@ import type { z } from 'zod';
 import { type EnvironmentSetting, readEnvironment } from './config-environment.ts';
 import { type CarrierConfig, type Config, configSchema, type ParsedConfig } from './config-schema.ts';
 
+/** Digest realm of every device. Part of the stored HA1 hashes, so it is no setting. */
+export const sipRealm = 'ringthrough';
+
 export { variableFor } from './config-environment.ts';
 export type { CarrierConfig, Config } from './config-schema.ts';
 

@@ -7,4 +7,5 @@ export type {
   ValidationStatus,
 } from './database.ts';
 export { newId } from './ids.ts';
+export { deriveKey, loadMasterKey } from './master-key.ts';
 export { openStore, type Store, type StoreOptions } from './store.ts';

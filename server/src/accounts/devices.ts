@@ -1,0 +1,138 @@
+import type { Fabric } from '../fabric/index.ts';
+import { Problem } from '../problem.ts';
+import { type DeviceKind, newId, type Store } from '../store/index.ts';
+import { newSipCredentials, type SipCredentials } from './sip-credentials.ts';
+
+export interface NewDevice {
+  name: string;
+  system: string;
+  kind: DeviceKind;
+}
+
+export interface Device {
+  id: string;
+  name: string;
+  system: string;
+  kind: DeviceKind;
+  /** Has a live registration. */
+  registered: boolean;
+  /** Unix milliseconds; undefined before the first request or registration. */
+  lastSeenAt: number | undefined;
+}
+
+export interface CreatedDevice {
+  device: Device;
+  sip: SipCredentials;
+  /** Device that made room for it; `announceRemoval` after the commit. */
+  evicted: string | undefined;
+}
+
+export interface DevicesOptions {
+  store: Store;
+  fabric: Fabric;
+  maxPerAccount: number;
+  now: () => number;
+}
+
+/** The devices of accounts: browsers and softphones, each with SIP credentials of its own. */
+export class Devices {
+  readonly #store: Store;
+  readonly #fabric: Fabric;
+  readonly #maxPerAccount: number;
+  readonly #now: () => number;
+
+  constructor(options: DevicesOptions) {
+    this.#store = options.store;
+    this.#fabric = options.fabric;
+    this.#maxPerAccount = options.maxPerAccount;
+    this.#now = options.now;
+  }
+
+  /**
+   * Adds a device, inside a transaction of the caller when `store` is given. When the account is full, the browser
+   * that was not seen for longest and is not registered makes room: browsers that lost their storage never log out.
+   * @throws Problem `too-many-devices`
+   */
+  async create(accountId: string, device: NewDevice, store: Store = this.#store): Promise<CreatedDevice> {
+    const evicted = await this.#makeRoom(accountId, store);
+    const { shown, stored } = newSipCredentials();
+    const id = newId();
+    const now = this.#now();
+    const seen = device.kind === 'web' ? now : null;
+    await store
+      .insertInto('devices')
+      .values({ id, account_id: accountId, ...device, ...stored, created_at: now, last_seen_at: seen })
+      .execute();
+    return {
+      device: { id, ...device, registered: false, lastSeenAt: seen ?? undefined },
+      sip: shown,
+      evicted,
+    };
+  }
+
+  async list(accountId: string): Promise<Device[]> {
+    const now = this.#now();
+    const rows = await this.#store
+      .selectFrom('devices')
+      .select(['id', 'name', 'system', 'kind', 'last_seen_at'])
+      .select((device) =>
+        device
+          .exists(
+            device
+              .selectFrom('bindings')
+              .select('bindings.device_id')
+              .whereRef('bindings.device_id', '=', 'devices.id')
+              .where('bindings.expires_at', '>', now),
+          )
+          .as('registered'),
+      )
+      .where('account_id', '=', accountId)
+      .orderBy('created_at')
+      .orderBy('id')
+      .execute();
+    return rows.map(({ last_seen_at, registered, ...row }) => ({
+      ...row,
+      registered: Boolean(registered),
+      lastSeenAt: last_seen_at ?? undefined,
+    }));
+  }
+
+  /**
+   * Signs a device out: its sessions and registrations end. The second time it is unknown.
+   * @throws Problem `no-such-device`
+   */
+  async remove(accountId: string, deviceId: string): Promise<void> {
+    const result = await this.#store
+      .deleteFrom('devices')
+      .where('id', '=', deviceId)
+      .where('account_id', '=', accountId)
+      .executeTakeFirst();
+    if (result.numDeletedRows === 0n) throw new Problem('no-such-device');
+    this.announceRemoval(accountId, deviceId);
+  }
+
+  announceRemoval(accountId: string, deviceId: string | undefined): void {
+    if (deviceId !== undefined) this.#fabric.publish('device.removed', { accountId, deviceId });
+  }
+
+  async #makeRoom(accountId: string, store: Store): Promise<string | undefined> {
+    const { count } = await store
+      .selectFrom('devices')
+      .select((device) => device.fn.countAll<number>().as('count'))
+      .where('account_id', '=', accountId)
+      .executeTakeFirstOrThrow();
+    if (count < this.#maxPerAccount) return undefined;
+    const idle = await store
+      .selectFrom('devices')
+      .leftJoin('bindings', 'bindings.device_id', 'devices.id')
+      .select('devices.id')
+      .where('devices.account_id', '=', accountId)
+      .where('kind', '=', 'web')
+      .where('bindings.device_id', 'is', null)
+      .orderBy('last_seen_at')
+      .executeTakeFirst();
+    if (!idle) throw new Problem('too-many-devices', 'Sign a device out first.');
+    await store.deleteFrom('devices').where('id', '=', idle.id).execute();
+    return idle.id;
+  }
+}

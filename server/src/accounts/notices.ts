@@ -1,0 +1,82 @@
+import type { Fabric } from '../fabric/index.ts';
+import { Problem } from '../problem.ts';
+import { newId, type Store } from '../store/index.ts';
+
+/** What a person has to be told; the client turns `code` and `data` into words. */
+export interface Notice {
+  id: string;
+  code: string;
+  data: Record<string, string>;
+  createdAt: number;
+  seenAt: number | undefined;
+}
+
+/** `number-lost`: another account validated one of this account's numbers (data: number). */
+export type NoticeCode = 'number-lost';
+
+const shownAtOnce = 100;
+
+export class Notices {
+  readonly #store: Store;
+  readonly #fabric: Fabric;
+  readonly #now: () => number;
+
+  constructor(options: { store: Store; fabric: Fabric; now: () => number }) {
+    this.#store = options.store;
+    this.#fabric = options.fabric;
+    this.#now = options.now;
+  }
+
+  /** Inside the transaction that makes it true; `announce` after the commit. */
+  async add(
+    store: Store,
+    accountId: string,
+    notice: { code: NoticeCode; data: Record<string, string> },
+  ): Promise<void> {
+    await store
+      .insertInto('notices')
+      .values({
+        id: newId(),
+        account_id: accountId,
+        code: notice.code,
+        data: JSON.stringify(notice.data),
+        created_at: this.#now(),
+        seen_at: null,
+      })
+      .execute();
+  }
+
+  announce(accountId: string, code: NoticeCode): void {
+    this.#fabric.publish('account.notice', { accountId, code });
+  }
+
+  /** Newest first. */
+  async list(accountId: string): Promise<Notice[]> {
+    const rows = await this.#store
+      .selectFrom('notices')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .orderBy('created_at', 'desc')
+      .orderBy('id')
+      .limit(shownAtOnce)
+      .execute();
+    return rows.map((row) => ({
+      id: row.id,
+      code: row.code,
+      data: JSON.parse(row.data) as Record<string, string>,
+      createdAt: row.created_at,
+      seenAt: row.seen_at ?? undefined,
+    }));
+  }
+
+  /** @throws Problem `not-found` */
+  async markSeen(accountId: string, id: string): Promise<void> {
+    const result = await this.#store
+      .updateTable('notices')
+      .set((notice) => ({ seen_at: notice.fn.coalesce('seen_at', notice.val(this.#now())) }))
+      .where('id', '=', id)
+      .where('account_id', '=', accountId)
+      .executeTakeFirst();
+    if (result.numUpdatedRows === 0n) throw new Problem('not-found', 'No such notice.');
+  }
+}
