@@ -17,6 +17,28 @@ export {
   writeRtpHeader,
   writeRtpPacket,
 } from './packet/rtp-packet.ts';
+export { ReceiverStatistics, type ReceiverStatisticsOptions } from './rtcp/receiver-statistics.ts';
+export {
+  type Bye,
+  type Feedback,
+  isCompound,
+  type OtherRtcp,
+  parseRtcp,
+  type ReceiverReport,
+  type ReportBlock,
+  type RtcpPacket,
+  type SenderInfo,
+  type SenderReport,
+  type SourceDescription,
+  type WritableRtcp,
+  writeRtcp,
+} from './rtcp/rtcp-packet.ts';
+export {
+  RtcpSession,
+  type RtcpSessionOptions,
+  type RtpQuality,
+  reportIntervalMs,
+} from './rtcp/rtcp-session.ts';
 export type { SrtpMasterKey } from './srtp/key-derivation.ts';
 export {
   SRTCP_OVERHEAD,
