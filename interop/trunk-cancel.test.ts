@@ -58,7 +58,7 @@ describe.skipIf(!hasPeer('sipp'))('R-CANCEL, R-FIRST and lost messages, with SIP
 SIP/2.0 487 Request Terminated
 [last_Via:]
 [last_From:]
-[last_To:]
+[last_To:];tag=[pid]d[call_number]
 [last_Call-ID:]
 CSeq: [invite_cseq] INVITE
 Content-Length: 0
@@ -213,7 +213,7 @@ Content-Length: 0
   /** After the CANCEL was answered, the INVITE itself is: 487 with the INVITE's CSeq and Via. */
   function finish487(steps: Step[]): Step[] {
     return [
-      invite,
+      rememberInvite,
       ...steps.slice(1),
       ...terminated.map((step) =>
         step.replace('[last_Via:]', 'Via:[$2]').replace('CSeq: [invite_cseq] INVITE', 'CSeq:[$3]'),

@@ -18,6 +18,8 @@ export interface RingthroughOptions {
   /** Where the test carrier's switch sends from; default: a free port. */
   trunkPort?: number;
   lab?: boolean;
+  /** Processor the server is bound to. */
+  processor?: number;
 }
 
 /** The real server as a process of its own, on free ports with a data folder of its own, and a carrier that takes its SMS. */
@@ -30,8 +32,13 @@ export class Ringthrough {
   readonly trunkPort: number;
   readonly sms: SmsInbox;
   process: Process;
+  readonly #processor: number | undefined;
 
-  private constructor(parts: Omit<Ringthrough, 'start' | 'kill' | 'restart' | 'stop' | 'url'>) {
+  private constructor(
+    parts: Omit<Ringthrough, 'start' | 'kill' | 'restart' | 'stop' | 'url'>,
+    processor?: number,
+  ) {
+    this.#processor = processor;
     this.folder = parts.folder;
     this.httpPort = parts.httpPort;
     this.sipPort = parts.sipPort;
@@ -72,7 +79,7 @@ export class Ringthrough {
       config[key] = { ...(config[key] as Record<string, unknown> | undefined), ...value };
     }
     writeFileSync(join(folder, 'ringthrough.yaml'), stringify(config));
-    const process = launch(folder);
+    const process = launch(folder, options.processor);
     const server = new Ringthrough({
       folder,
       httpPort,
@@ -98,7 +105,7 @@ export class Ringthrough {
 
   async restart(): Promise<void> {
     await this.process.stop();
-    this.process = launch(this.folder);
+    this.process = launch(this.folder, this.#processor);
     await this.#ready();
   }
 
@@ -113,8 +120,10 @@ export class Ringthrough {
   }
 }
 
-function launch(folder: string): Process {
+function launch(folder: string, processor?: number): Process {
   const node = join(root, 'node_modules', '.bin', 'node');
   const main = join(root, 'server', 'src', 'main.ts');
-  return new Process(node, ['--disable-warning=ExperimentalWarning', main], { cwd: folder });
+  const pinned = processor === undefined ? [] : ['taskset', '-c', String(processor)];
+  const [command = node, ...args] = [...pinned, node, '--disable-warning=ExperimentalWarning', main];
+  return new Process(command, args, { cwd: folder });
 }

@@ -1,7 +1,7 @@
 import type { SipCredentials } from './person.ts';
 import { freePort } from './ports.ts';
 import type { Ringthrough } from './ringthrough.ts';
-import { expect, Sipp, type Step } from './sipp.ts';
+import { expect, Sipp, type SippOptions, type Step } from './sipp.ts';
 
 /**
  * SIPp as a person's softphone: it registers over UDP with digest, and then plays its part of one call.
@@ -32,8 +32,12 @@ export class SippDevice {
     return device;
   }
 
-  play(steps: Step[], keys: Record<string, string> = {}, calls = 1): Sipp {
-    return new Sipp({ steps, remotePort: this.#server.sipPort, localPort: this.port, keys, calls });
+  play(
+    steps: Step[],
+    keys: Record<string, string> = {},
+    load: Pick<SippOptions, 'calls' | 'rate' | 'processor'> = {},
+  ): Sipp {
+    return new Sipp({ steps, remotePort: this.#server.sipPort, localPort: this.port, keys, ...load });
   }
 }
 

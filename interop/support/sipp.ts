@@ -118,18 +118,15 @@ Content-Length: 0
 };
 
 export const expect = {
-  response: (status: number, { optional = false, check = '' } = {}): Step =>
-    `<recv response="${status}"${optional ? ' optional="true"' : ''} rrs="true" timeout="15000">${check}</recv>`,
+  response: (status: number, { optional = false, check = '', measured = false } = {}): Step =>
+    `<recv response="${status}"${optional ? ' optional="true"' : ''}${measured ? ' rtd="1"' : ''} rrs="true" timeout="15000">${check}</recv>`,
   request: (method: string, check = ''): Step =>
     `<recv request="${method}" rrs="true" timeout="15000">${check}</recv>`,
 };
 
 /** SIPp action: the header must match, or the call fails. */
 export const mustMatch = (header: string, pattern: string): string =>
-  `<action><ereg regexp="${pattern.replaceAll('"', '&quot;')}" search_in="hdr" header="${header}:" check_it="true" assign_to="1"/></action><Reference variables="1"/>`.replace(
-    '<Reference variables="1"/>',
-    '',
-  );
+  `<action><ereg regexp="${pattern.replaceAll('"', '&quot;')}" search_in="hdr" header="${header}:" check_it="true" assign_to="1"/></action>`;
 
 export const pause = (ms: number): Step => `<pause milliseconds="${ms}"/>`;
 
@@ -140,6 +137,10 @@ export interface SippOptions {
   localPort: number;
   keys?: Record<string, string>;
   calls?: number;
+  /** For load: calls begun per second; messages are then not kept, response times are. */
+  rate?: number;
+  /** Processor this SIPp is bound to. */
+  processor?: number;
 }
 
 /** SIPp with a scenario of its own, from start to its exit code. */
@@ -150,39 +151,59 @@ export class Sipp {
   constructor(options: SippOptions) {
     this.#folder = mkdtempSync(join(tmpdir(), 'sipp-'));
     const scenario = join(this.#folder, 'scenario.xml');
-    const usesVariable = options.steps.some((step) => step.includes('assign_to="1"'));
-    writeFileSync(
-      scenario,
-      `<?xml version="1.0" encoding="ISO-8859-1"?>\n<scenario name="test">\n${options.steps.join('\n')}\n${
-        usesVariable ? '<Reference variables="1"/>\n' : ''
-      }</scenario>\n`,
-    );
+    const steps = options.steps.join('\n');
+    const variables = ['1', '2', '3'].filter((name) => steps.includes(`assign_to="${name}"`));
+    const used = variables.length > 0 ? `<Reference variables="${variables.join(',')}"/>\n` : '';
+    const xml = `<?xml version="1.0" encoding="ISO-8859-1"?>\n<scenario name="test">\n${steps}\n${used}</scenario>\n`;
+    writeFileSync(scenario, xml);
     const keys = { caller: '+12125550199', cnumber: '+14155559000', ...options.keys };
+    const pinned = options.processor === undefined ? [] : ['taskset', '-c', String(options.processor)];
+    const [command = 'sipp', ...before] = [...pinned, 'sipp'];
+    const always = ['-sf', scenario, '-i', '127.0.0.1', '-nostdin'];
+    const counts = ['-p', String(options.localPort), '-m', String(options.calls ?? 1)];
+    const errors = ['-trace_err', '-error_file', join(this.#folder, 'errors.log')];
+    const mode = options.rate === undefined ? this.#careful() : this.#loaded(options.rate);
+    const named = Object.entries(keys).flatMap(([key, value]) => ['-key', key, value]);
     this.process = new Process(
-      'sipp',
-      [
-        ...[
-          '-sf',
-          scenario,
-          '-i',
-          '127.0.0.1',
-          '-p',
-          String(options.localPort),
-          '-m',
-          String(options.calls ?? 1),
-        ],
-        ...['-timeout', '40', '-timeout_error', '-nostdin', '-trace_msg', '-trace_err'],
-        ...[
-          '-message_file',
-          join(this.#folder, 'messages.log'),
-          '-error_file',
-          join(this.#folder, 'errors.log'),
-        ],
-        ...Object.entries(keys).flatMap(([key, value]) => ['-key', key, value]),
-        `127.0.0.1:${options.remotePort}`,
-      ],
+      command,
+      [...before, ...always, ...counts, ...errors, ...mode, ...named, `127.0.0.1:${options.remotePort}`],
       { cwd: this.#folder },
     );
+  }
+
+  #careful(): string[] {
+    const messages = join(this.#folder, 'messages.log');
+    return ['-timeout', '40', '-timeout_error', '-trace_msg', '-message_file', messages];
+  }
+
+  #loaded(rate: number): string[] {
+    const statistics = ['-trace_stat', '-stf', join(this.#folder, 'statistics.csv'), '-fd', '1'];
+    return [
+      ...(rate > 0 ? ['-r', String(rate)] : []),
+      '-l',
+      '100000',
+      '-trace_rtt',
+      '-rtt_freq',
+      '1',
+      ...statistics,
+    ];
+  }
+
+  /** Milliseconds from the INVITE to the step marked with `rtd="1"`, one per call, after a run under load. */
+  get responseTimesMs(): number[] {
+    const file = readdirSync(this.#folder).find((name) => name.endsWith('_rtt.csv'));
+    if (!file) return [];
+    const lines = readFileSync(join(this.#folder, file), 'utf8').trim().split('\n').slice(1);
+    return lines.map((line) => Number(line.split(';')[1])).filter(Number.isFinite);
+  }
+
+  /** Calls that succeeded and failed so far, after a run under load. */
+  get counts(): { succeeded: number; failed: number } {
+    const lines = readFileSync(join(this.#folder, 'statistics.csv'), 'utf8').trim().split('\n');
+    const names = lines[0]?.split(';') ?? [];
+    const values = lines.at(-1)?.split(';') ?? [];
+    const value = (name: string) => Number(values[names.indexOf(name)] ?? 0);
+    return { succeeded: value('SuccessfulCall(C)'), failed: value('FailedCall(C)') };
   }
 
   /** Everything SIPp sent and received so far. */
