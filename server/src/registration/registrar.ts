@@ -1,0 +1,302 @@
+import {
+  type Clock,
+  DigestServer,
+  type Flow,
+  type IncomingRequest,
+  parseNameAddr,
+  parseUri,
+  type SipRequest,
+} from '@ringthrough/sip';
+import type { Fabric, FabricEvents } from '../fabric/index.ts';
+import type { Logger } from '../log.ts';
+import type { Store } from '../store/index.ts';
+import {
+  addressOf,
+  addressText,
+  BindingTable,
+  type DeviceAddress,
+  type LiveBinding,
+} from './binding-table.ts';
+import { DeviceDirectory, type DeviceIdentity, type DeviceWithSecret } from './device-directory.ts';
+import { applyRegister, type RegisterLimits } from './register-contacts.ts';
+import { SerialQueues } from './serial-queues.ts';
+
+type UnregisteredWhy = FabricEvents['device.unregistered']['why'];
+
+export interface RegistrarOptions {
+  store: Store;
+  fabric: Fabric;
+  log: Logger;
+  clock: Clock;
+  /** Unix milliseconds. */
+  now: () => number;
+  /** Of the digest; the HA1s in the store were made with it. */
+  realm: string;
+  nonceLifetimeMs: number;
+  limits: RegisterLimits;
+  /** How often a connection with bindings is asked whether it lives; it has as long to answer. */
+  pingIntervalMs: number;
+}
+
+export type Authentication =
+  | { ok: true; device: DeviceIdentity }
+  /** The response to give: 401 or 407 with these headers, or 403. */
+  | { ok: false; status: number; headers: Array<[string, string]> };
+
+/**
+ * The SIP registrar (RFC 3261 section 10.3) and the place to ask who can be reached (R-REG, R-REG-LOST, R-QUERY).
+ * A registration that was answered with 200 is stored. A binding lives as long as its connection, at most until it
+ * expires.
+ */
+export class Registrar {
+  readonly #options: RegistrarOptions;
+  readonly #digest: DigestServer;
+  readonly #directory: DeviceDirectory;
+  readonly #table = new BindingTable();
+  readonly #queues = new SerialQueues();
+  /** Flows that are watched for their end, by id. */
+  readonly #watched = new Map<string, { flow: Flow; stop: () => void }>();
+  readonly #unsubscribe: () => void;
+  #expiryTimer: unknown;
+  /** When the expiry timer is due. */
+  #nextExpiry = Number.POSITIVE_INFINITY;
+  #pingTimer: unknown;
+  #closed = false;
+
+  constructor(options: RegistrarOptions & { secret: string }) {
+    this.#options = options;
+    const { realm, nonceLifetimeMs, secret, now } = options;
+    this.#digest = new DigestServer({ realm, nonceLifetimeMs, secret, now });
+    this.#directory = new DeviceDirectory(options.store);
+    this.#unsubscribe = options.fabric.subscribe('device.removed', ({ deviceId }) => {
+      void this.removeDevice(deviceId);
+    });
+  }
+
+  /** Takes the UDP bindings that a restart has left; those of connections are gone. */
+  async start(): Promise<void> {
+    for (const stored of await this.#directory.restore(this.#options.now())) {
+      const { binding, ...device } = stored;
+      const bindings = this.#table.get(device.deviceId)?.bindings ?? [];
+      this.#table.set(device, [...bindings, { ...binding, flow: undefined }]);
+      this.#armExpiry([{ ...binding, flow: undefined }]);
+    }
+    this.#armPing();
+  }
+
+  /** Answers a REGISTER. Never rejects. */
+  async handleRegister(incoming: IncomingRequest): Promise<void> {
+    try {
+      const authentication = await this.authenticate(incoming.request, 401);
+      if (!authentication.ok) {
+        incoming.respond(authentication.status, { headers: authentication.headers });
+        return;
+      }
+      // A device registers itself and nobody else (RFC 3261 10.3 step 4).
+      const { device } = authentication;
+      const user = parseUri(parseNameAddr(incoming.request.headers.get('To') ?? '')?.uri ?? '')?.user;
+      if (user !== device.sipUser) {
+        incoming.respond(403);
+        return;
+      }
+      await this.#queues.run(device.deviceId, () => this.#register(device, incoming));
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'registration failed');
+      incoming.respond(500);
+    }
+  }
+
+  /**
+   * Who sent this request, by digest. The answer to a wrong password is the same as to an unknown user.
+   * @param challenge 401 for REGISTER, 407 for calls
+   */
+  async authenticate(request: SipRequest, challenge: 401 | 407): Promise<Authentication> {
+    let device: DeviceWithSecret | undefined;
+    const verdict = await this.#digest.verifyAsync(request, async (username) => {
+      device = await this.#directory.bySipUser(username);
+      return device?.ha1;
+    });
+    if (verdict.result === 'ok' && device !== undefined) {
+      const { ha1: _, ...identity } = device;
+      return { ok: true, device: identity };
+    }
+    const challenges = this.#digest.challenge({ stale: verdict.result === 'stale' });
+    const name = challenge === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate';
+    return { ok: false, status: challenge, headers: challenges.map((value) => [name, value]) };
+  }
+
+  /** Every live address of every device of the account; empty means not available (R-QUERY). */
+  async available(accountId: string): Promise<DeviceAddress[]> {
+    return this.availableNow(accountId);
+  }
+
+  /** `available` where the caller is in the same process. */
+  availableNow(accountId: string): DeviceAddress[] {
+    const now = this.#options.now();
+    return this.#table.ofAccount(accountId).flatMap((device) =>
+      device.bindings
+        .filter((binding) => binding.expiresAt > now)
+        .map((binding) => addressOf(device, binding))
+        .filter((address) => address !== undefined),
+    );
+  }
+
+  /** Ids of the account's devices that are registered now. */
+  registeredDevices(accountId: string): Set<string> {
+    return new Set(this.availableNow(accountId).map((address) => address.deviceId));
+  }
+
+  /** True when a device is registered over this flow or from this UDP address. */
+  knows(flow: Flow): boolean {
+    return this.#table.knows(flow);
+  }
+
+  /** Signed out: its bindings end and its connections are closed. */
+  async removeDevice(deviceId: string): Promise<void> {
+    await this.#queues.run(deviceId, async () => {
+      const device = this.#table.get(deviceId);
+      if (device === undefined) return;
+      await this.#change(device, [], 'removed');
+      for (const { flow } of device.bindings) flow?.close();
+    });
+  }
+
+  /** Stops timers and watching; bindings stay stored for the next start. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unsubscribe();
+    this.#options.clock.clearTimeout(this.#expiryTimer);
+    this.#options.clock.clearTimeout(this.#pingTimer);
+    for (const { stop } of this.#watched.values()) stop();
+    this.#watched.clear();
+    await this.#queues.idle();
+  }
+
+  async #register(device: DeviceIdentity, incoming: IncomingRequest): Promise<void> {
+    const { request, flow } = incoming;
+    const { now, limits } = this.#options;
+    const source = {
+      transport: flow.protocol,
+      local: addressText(flow.local),
+      remote: addressText(flow.remote),
+    };
+    const current = this.#table.get(device.deviceId)?.bindings ?? [];
+    const result = applyRegister(current, request, { source, limits, now: now() });
+    if (!result.ok) {
+      const headers: Array<[string, string]> =
+        result.minExpires === undefined ? [] : [['Min-Expires', String(result.minExpires)]];
+      incoming.respond(result.status, { reason: result.reason, headers });
+      return;
+    }
+    if (result.changed) {
+      const connection = flow.protocol === 'udp' ? undefined : flow;
+      const known = new Map(current.map((binding) => [binding.contactUri, binding]));
+      const bindings = result.bindings.map((binding): LiveBinding => {
+        const old = known.get(binding.contactUri);
+        return old?.registeredAt === binding.registeredAt && old.cseq === binding.cseq
+          ? old
+          : { ...binding, flow: connection };
+      });
+      await this.#change(device, bindings, 'logout');
+    }
+    incoming.respond(200, { headers: this.#okHeaders(device.deviceId, request) });
+  }
+
+  /** RFC 3261 10.3 step 8, and RFC 3327 5.3: Path comes back when it is understood. */
+  #okHeaders(deviceId: string, request: SipRequest): Array<[string, string]> {
+    const now = this.#options.now();
+    const bindings = this.#table.get(deviceId)?.bindings ?? [];
+    const headers = bindings.map((binding): [string, string] => {
+      const seconds = Math.max(1, Math.ceil((binding.expiresAt - now) / 1000));
+      return ['Contact', `<${binding.contactUri}>;expires=${seconds}`];
+    });
+    headers.push(['Date', new Date(now).toUTCString()]);
+    for (const path of request.headers.getAll('Path')) headers.push(['Path', path]);
+    return headers;
+  }
+
+  /** Stores, then uses, then tells. Runs in the device's queue. */
+  async #change(device: DeviceIdentity, bindings: LiveBinding[], why: UnregisteredWhy): Promise<void> {
+    await this.#directory.save(device.deviceId, bindings, this.#options.now());
+    const { deviceId, accountId } = device;
+    const before = this.#table.get(deviceId)?.bindings ?? [];
+    // The connection may have closed while we wrote; its own end comes too late then.
+    const alive = bindings.filter((binding) => !binding.flow?.closed);
+    this.#table.set(device, alive);
+    this.#watch(alive);
+    this.#armExpiry(alive);
+    const isKept = (old: LiveBinding) =>
+      alive.some((binding) => binding.contactUri === old.contactUri && binding.flow?.id === old.flow?.id);
+    const isNew = (binding: LiveBinding) =>
+      !before.some((old) => binding.contactUri === old.contactUri && binding.flow?.id === old.flow?.id);
+    if (before.some((old) => !isKept(old))) {
+      this.#options.fabric.publish('device.unregistered', { accountId, deviceId, why });
+    }
+    if (alive.some(isNew)) this.#options.fabric.publish('device.registered', { accountId, deviceId });
+    if (alive.length < bindings.length) await this.#directory.save(deviceId, alive, this.#options.now());
+  }
+
+  #watch(bindings: readonly LiveBinding[]): void {
+    for (const { flow } of bindings) {
+      if (flow === undefined || this.#watched.has(flow.id)) continue;
+      this.#watched.set(flow.id, { flow, stop: flow.onClose(() => this.#flowClosed(flow)) });
+    }
+  }
+
+  /** R-REG-LOST: what registered over this connection cannot be reached any more. */
+  #flowClosed(flow: Flow): void {
+    this.#watched.delete(flow.id);
+    if (this.#closed) return;
+    for (const deviceId of this.#table.behind(flow)) {
+      this.#drop(deviceId, 'connection-lost', (binding) => binding.flow?.id === flow.id);
+    }
+  }
+
+  #drop(deviceId: string, why: UnregisteredWhy, gone: (binding: LiveBinding) => boolean): void {
+    this.#queues
+      .run(deviceId, async () => {
+        const device = this.#table.get(deviceId);
+        if (device?.bindings.some(gone) !== true) return;
+        await this.#change(
+          device,
+          device.bindings.filter((binding) => !gone(binding)),
+          why,
+        );
+      })
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'cannot drop a binding'));
+  }
+
+  /** The timer is due when the first binding expires, or earlier: then it finds nothing and is armed again. */
+  #armExpiry(bindings: readonly LiveBinding[]): void {
+    const { clock, now } = this.#options;
+    const first = Math.min(...bindings.map((binding) => binding.expiresAt));
+    if (this.#closed || first >= this.#nextExpiry) return;
+    clock.clearTimeout(this.#expiryTimer);
+    this.#nextExpiry = first;
+    this.#expiryTimer = clock.setTimeout(() => this.#expire(), Math.max(0, first - now()) + 1);
+  }
+
+  #expire(): void {
+    const now = this.#options.now();
+    this.#nextExpiry = Number.POSITIVE_INFINITY;
+    const expired = (binding: LiveBinding) => binding.expiresAt <= now;
+    for (const device of [...this.#table.devices()]) {
+      if (device.bindings.some(expired)) this.#drop(device.deviceId, 'expired', expired);
+      this.#armExpiry(device.bindings.filter((binding) => !expired(binding)));
+    }
+  }
+
+  /** A half-open connection is found by silence: nobody else will tell. */
+  #armPing(): void {
+    const { clock, pingIntervalMs } = this.#options;
+    this.#pingTimer = clock.setTimeout(() => {
+      for (const { flow } of this.#watched.values()) void this.#ping(flow);
+      this.#armPing();
+    }, pingIntervalMs);
+  }
+
+  async #ping(flow: Flow): Promise<void> {
+    const alive = await flow.ping?.(this.#options.pingIntervalMs);
+    if (alive === false && !this.#closed) flow.close();
+  }
+}
