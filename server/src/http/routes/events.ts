@@ -1,0 +1,78 @@
+import type { ServerResponse } from 'node:http';
+import type { FabricEvents } from '../../fabric/index.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { loggedIn, sessionOf } from '../session-cookie.ts';
+
+const types = [
+  'account.changed',
+  'account.notice',
+  'call.changed',
+  'device.registered',
+  'device.removed',
+  'device.unregistered',
+  'voicemail.changed',
+  'voicemail.stored',
+] as const satisfies ReadonlyArray<keyof FabricEvents>;
+
+/** A reader that lags behind this far is cut off; it comes back and fetches afresh. */
+const maxBufferedBytes = 256 * 1024;
+
+interface Stream {
+  accountId: string;
+  deviceId: string;
+  out: ServerResponse;
+}
+
+/** Server-sent events: `event:` is the type, `data:` the ids. They say what to fetch again, and hold nothing else. */
+export function eventRoutes(api: Api, { fabric, config }: ApiContext): void {
+  const streams = new Set<Stream>();
+  const send = (stream: Stream, text: string): void => {
+    if (stream.out.writableLength > maxBufferedBytes) stream.out.destroy();
+    else stream.out.write(text);
+  };
+  const unsubscribers = types.map((type) =>
+    fabric.subscribe(type, ({ accountId, ...data }) => {
+      const text = `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+      for (const stream of streams) if (stream.accountId === accountId) send(stream, text);
+    }),
+  );
+  unsubscribers.push(
+    fabric.subscribe('device.removed', ({ deviceId }) => {
+      for (const stream of streams) if (stream.deviceId === deviceId) stream.out.end();
+    }),
+  );
+  const heartbeat = setInterval(() => {
+    for (const stream of streams) send(stream, ': still here\n\n');
+  }, config.http.eventsHeartbeatSeconds * 1000);
+  api.addHook('preClose', async () => {
+    clearInterval(heartbeat);
+    for (const unsubscribe of unsubscribers) unsubscribe();
+    for (const stream of streams) stream.out.end();
+  });
+
+  api.get(
+    '/events',
+    {
+      onRequest: loggedIn,
+      schema: {
+        tags: ['events'],
+        summary: 'Server-sent events',
+        description: `Types: ${types.join(', ')}. Data are ids: fetch what they name again.`,
+        produces: ['text/event-stream'],
+      },
+    },
+    (request, reply) => {
+      const { accountId, deviceId } = sessionOf(request);
+      reply.hijack();
+      const stream = { accountId, deviceId, out: reply.raw };
+      reply.raw.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+      reply.raw.write('retry: 2000\n\n');
+      streams.add(stream);
+      reply.raw.on('close', () => streams.delete(stream));
+    },
+  );
+}

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { problems } from '../problem.ts';
+
+/** What the API takes and gives. Times are unix milliseconds. Everything here shows up in the OpenAPI document. */
+
+export const problemBody = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(problems) as [keyof typeof problems]),
+  })
+  .describe('RFC 9457 problem details; `code` is stable, the texts are not');
+
+/** Answers that any operation may give. */
+export const errors = {
+  default: {
+    description: 'Problem',
+    content: { 'application/problem+json': { schema: problemBody } },
+  },
+} as const;
+
+const time = z.number().describe('Unix milliseconds');
+const e164 = z.string().describe('E.164, such as +14155550101');
+export const numberInput = z.string().min(1).max(64).describe('A telephone number in any human form');
+export const region = z
+  .string()
+  .length(2)
+  .describe('ISO 3166 country of a number without country code')
+  .optional();
+const name = z.string().trim().min(1).max(80);
+export const password = z.string().min(1).max(1024);
+export const proof = z.string().min(1).max(128);
+export const id = z.string().min(1).max(64);
+export const idParams = z.object({ id });
+export const numberParams = z.object({ number: numberInput });
+export const empty = z.undefined().describe('Done');
+
+export const deviceInput = z.strictObject({
+  name: name.describe('How the person recognises it'),
+  system: z.string().trim().max(120).default('').describe('Operating system and browser'),
+});
+
+export const account = z.object({
+  id: z.string(),
+  createdAt: time,
+  numbers: z.array(
+    z.object({
+      number: e164,
+      primary: z.boolean(),
+      carrier: z
+        .object({ id: z.string(), name: z.string(), country: z.string(), family: z.enum(['gsm', 'cdma']) })
+        .nullable(),
+      answerMode: z.enum(['both', 'voicemail', 'mca']),
+      forwarding: z
+        .object({
+          cNumber: e164,
+          activate: z.string().describe('What to dial on the handset'),
+          deactivate: z.string(),
+        })
+        .nullable(),
+      validatedAt: time,
+    }),
+  ),
+});
+
+export const device = z.object({
+  id: z.string(),
+  name: z.string(),
+  system: z.string(),
+  kind: z.enum(['web', 'softphone']),
+  registered: z.boolean(),
+  lastSeenAt: time.nullable(),
+  current: z.boolean().describe('The device that asks'),
+});
+
+export const sip = z
+  .object({
+    user: z.string(),
+    password: z.string(),
+    domain: z.string(),
+    realm: z.string(),
+    server: z.string().describe('host:port, UDP and TCP'),
+    webSocketPath: z.string(),
+  })
+  .describe('How the device registers; the password is shown this once');
+
+export const loggedIn = z.object({ account, device, sip });
+export const deviceWithSip = z.object({ device, sip });
+
+export const call = z.object({
+  id: z.string(),
+  number: e164.nullable().describe('The number that was called'),
+  caller: z.string().nullable(),
+  reason: z.string().nullable().describe('Why the carrier forwarded it'),
+  arrivedAt: time,
+  answeredAt: time.nullable(),
+  endedAt: time.nullable(),
+  durationMs: z.number().describe('Since it was answered'),
+  outcome: z.string().nullable(),
+  device: z.object({ id: z.string(), name: z.string() }).nullable().describe('The device that answered'),
+  codecs: z.object({ carrier: z.string().nullable(), client: z.string().nullable() }).nullable(),
+  quality: z.unknown(),
+});
+
+export const voicemail = z.object({
+  id: z.string(),
+  number: e164,
+  caller: z.string().nullable(),
+  storedAt: time,
+  durationMs: z.number(),
+  heardAt: time.nullable(),
+});
+
+export const notice = z.object({
+  id: z.string(),
+  code: z.string(),
+  data: z.record(z.string(), z.string()),
+  createdAt: time,
+  seenAt: time.nullable(),
+});

@@ -1,0 +1,73 @@
+import fastifyCookie from '@fastify/cookie';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Api, ApiContext, ApiServices } from './context.ts';
+import { exposeMetrics, type GaugeSource } from './metrics.ts';
+import { describeApi } from './openapi.ts';
+import { replyWithProblems } from './problem-replies.ts';
+import { createRateLimits } from './rate-limits.ts';
+import { logRequests } from './request-log.ts';
+import { accountRoutes } from './routes/account.ts';
+import { callRoutes } from './routes/calls.ts';
+import { deviceRoutes } from './routes/devices.ts';
+import { eventRoutes } from './routes/events.ts';
+import { noticeRoutes } from './routes/notices.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+import { statusRoutes } from './routes/status.ts';
+import { validationRoutes } from './routes/validations.ts';
+import { addSecurityHeaders } from './security-headers.ts';
+import { authenticate } from './session-cookie.ts';
+import { serveClient } from './static-client.ts';
+
+export interface HttpServerOptions extends ApiServices {
+  /** The built client. */
+  clientFolder: string;
+  gauges: readonly GaugeSource[];
+  /** Registered before the server is ready: the lab. */
+  plugins?: ReadonlyArray<(app: FastifyInstance) => Promise<void>>;
+}
+
+/** REST API, event stream, static client, metrics. The owner calls `listen` and `close`. */
+export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
+  const { config, log } = options;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: config.http.bodyLimitBytes,
+    trustProxy: config.http.trustedProxies.length > 0 ? [...config.http.trustedProxies] : false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+    ajv: { customOptions: { strict: false } },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest('session', null);
+  replyWithProblems(app, log);
+  addSecurityHeaders(app, config);
+  logRequests(app, log);
+  if (config.http.metrics) exposeMetrics(app, options.gauges);
+  await app.register(fastifyCookie);
+  await describeApi(app, options.version);
+  await app.register(apiPlugin({ ...options, limits: createRateLimits(config.http) }), { prefix: '/api' });
+  app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }));
+  for (const plugin of options.plugins ?? []) await plugin(app);
+  await serveClient(app, options.clientFolder);
+  await app.ready();
+  return app;
+}
+
+function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void> {
+  return async (app) => {
+    const api: Api = app.withTypeProvider<ZodTypeProvider>();
+    api.addHook('onRequest', async (request) => {
+      context.limits.requestsByAddress.take(request.ip);
+      await authenticate(request, context.accounts);
+    });
+    const open = [validationRoutes, sessionRoutes, statusRoutes, eventRoutes];
+    for (const routes of open) routes(api, context);
+    const guarded = [accountRoutes, deviceRoutes, callRoutes, noticeRoutes];
+    // Each in a scope of its own: they add a hook that wants a session.
+    for (const routes of guarded) {
+      api.register(async (scope) => routes(scope.withTypeProvider<ZodTypeProvider>(), context));
+    }
+  };
+}

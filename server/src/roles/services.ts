@@ -1,0 +1,101 @@
+import { Accounts } from '../accounts/index.ts';
+import { CarrierCatalogue, SmsOutbox, SmsWebhook } from '../carrier/index.ts';
+import type { Config } from '../config.ts';
+import type { Fabric } from '../fabric/index.ts';
+import { Forwarding } from '../forwarding/index.ts';
+import type { Logger } from '../log.ts';
+import { deriveKey, type Store } from '../store/index.ts';
+import { SmsCode, Validations } from '../validation/index.ts';
+
+export interface ServicesOptions {
+  config: Config;
+  store: Store;
+  fabric: Fabric;
+  log: Logger;
+  masterKey: Buffer;
+  /** Where an SMS URL that is a path only leads; asked when an SMS is sent. */
+  ownOrigin: () => string;
+  now?: () => number;
+}
+
+export interface Services {
+  accounts: Accounts;
+  catalogue: CarrierCatalogue;
+  sms: SmsOutbox;
+  validations: Validations;
+  forwarding: Forwarding;
+}
+
+/** The modules that need neither SIP nor media. */
+export function createServices(options: ServicesOptions): Services {
+  const catalogue = new CarrierCatalogue(options.config.carriers);
+  const sms = createOutbox(options);
+  return {
+    accounts: createAccounts(options),
+    catalogue,
+    sms,
+    validations: createValidations(options, catalogue, sms),
+    forwarding: new Forwarding(catalogue),
+  };
+}
+
+function createAccounts({ config, store, fabric, now }: ServicesOptions): Accounts {
+  const { accounts } = config;
+  return new Accounts({
+    store,
+    fabric,
+    argon2: { memoryKib: accounts.argon2MemoryKib, passes: accounts.argon2Passes },
+    password: { minLength: accounts.passwordMinLength, maxLength: accounts.passwordMaxLength },
+    sessionLifetimeMs: accounts.sessionLifetimeDays * 86_400_000,
+    maxDevicesPerAccount: accounts.maxDevicesPerAccount,
+    maxNumbersPerAccount: accounts.maxNumbersPerAccount,
+    ...(now ? { now } : {}),
+  });
+}
+
+function createOutbox({ config, store, log, ownOrigin, now }: ServicesOptions): SmsOutbox {
+  const carriers = new Map(
+    config.carriers.flatMap(({ id, sms, cNumber }) =>
+      sms ? [[id, new SmsWebhook({ sms, from: cNumber, ownOrigin })] as const] : [],
+    ),
+  );
+  return new SmsOutbox({
+    store,
+    carriers,
+    log: log.child({ module: 'carrier' }),
+    firstRetryMs: config.sms.firstRetrySeconds * 1000,
+    maxRetryMs: config.sms.maxRetrySeconds * 1000,
+    giveUpAfterMs: config.sms.giveUpAfterSeconds * 1000,
+    timeoutMs: config.sms.timeoutSeconds * 1000,
+    parallel: config.sms.parallel,
+    ...(now ? { now } : {}),
+  });
+}
+
+function createValidations(
+  { config, store, masterKey, now }: ServicesOptions,
+  catalogue: CarrierCatalogue,
+  sms: SmsOutbox,
+): Validations {
+  const { validation } = config;
+  const smsCode = new SmsCode({
+    sms,
+    key: deriveKey(masterKey, 'validation codes'),
+    digits: validation.codeDigits,
+    originHost: config.http.publicOrigin ? new URL(config.http.publicOrigin).hostname : 'localhost',
+  });
+  return new Validations({
+    store,
+    catalogue,
+    mechanisms: [smsCode],
+    codeLifetimeMs: validation.codeLifetimeSeconds * 1000,
+    attempts: validation.attempts,
+    proofLifetimeMs: validation.proofLifetimeSeconds * 1000,
+    sendLimits: {
+      perNumberPerHour: validation.sendsPerNumberPerHour,
+      perAddressPerHour: validation.sendsPerAddressPerHour,
+      perAccountPerHour: validation.sendsPerAccountPerHour,
+    },
+    ...(now ? { now } : {}),
+  });
+}
