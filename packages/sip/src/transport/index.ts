@@ -1,9 +1,12 @@
+export { systemClock } from './clock.ts';
+export type { StackCounters } from './counters.ts';
 export type * from './network.ts';
+export { NodeNetwork } from './node-network.ts';
 export type {
   Clock,
   Endpoint,
   Flow,
-  SipLimits,
+  StackLimits,
   StackLog,
   Target,
   TimerConfig,

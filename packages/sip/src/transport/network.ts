@@ -20,6 +20,8 @@ export interface StreamSocket {
   /** Bytes given to `write` that the peer's machine has not taken yet. */
   readonly bufferedBytes: number;
   write(bytes: Uint8Array): void;
+  /** Sends what was written, then closes. */
+  end(): void;
   /** Closes at once; `close` of the handlers follows. Idempotent. */
   destroy(): void;
   handle(handlers: StreamHandlers): void;

@@ -1,3 +1,5 @@
+import { defaultSipLimits, type SipLimits } from '../message/limits.ts';
+
 /** Where a packet comes from or goes to: an IP address (no brackets for IPv6) or a host name, and a port. */
 export interface Endpoint {
   host: string;
@@ -53,16 +55,14 @@ export interface WebSocketLike {
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** Counters and limits of transport; every limit protects memory against one careless or hostile peer. */
-export interface SipLimits {
+/** Limits of a stack, besides those of a message; each protects memory against one careless or hostile peer. */
+export interface StackLimits extends SipLimits {
   /** Open TCP connections and WebSockets together; more are closed at once. */
   maxConnections: number;
   /** Open TCP connections that one remote address may hold. */
   maxConnectionsPerAddress: number;
   /** Bytes waiting to be written to one connection; beyond, the connection is closed. */
   maxBufferedBytes: number;
-  /** Bytes of one message. */
-  maxMessageBytes: number;
   /** A connection that carried nothing for so long, and that nobody watches or uses, is closed. */
   idleConnectionMs: number;
   /** How long a TCP connection may take to open. */
@@ -90,11 +90,11 @@ export interface TimerConfig {
   lostFlow: number;
 }
 
-export const defaultLimits: SipLimits = {
+export const defaultLimits: StackLimits = {
+  ...defaultSipLimits,
   maxConnections: 2_000,
   maxConnectionsPerAddress: 200,
   maxBufferedBytes: 1 << 20,
-  maxMessageBytes: 65_535,
   idleConnectionMs: 600_000,
   connectTimeoutMs: 5_000,
   maxServerTransactions: 20_000,

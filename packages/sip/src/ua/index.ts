@@ -1,1 +1,2 @@
+export { SipStack, type StackEvents } from './sip-stack.ts';
 export type * from './types.ts';

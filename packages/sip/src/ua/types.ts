@@ -1,6 +1,14 @@
 import type { SipRequest, SipResponse } from '../message/index.ts';
 import type { Network } from '../transport/network.ts';
-import type { Clock, Endpoint, Flow, SipLimits, StackLog, Target, TimerConfig } from '../transport/types.ts';
+import type {
+  Clock,
+  Endpoint,
+  Flow,
+  StackLimits,
+  StackLog,
+  Target,
+  TimerConfig,
+} from '../transport/types.ts';
 
 /** One local address the stack listens on. Port 0 takes a free one; `SipStack.addresses` tells which. */
 export interface ListenerOptions {
@@ -17,11 +25,13 @@ export interface SipStackOptions {
   userAgent: string;
   listeners: ListenerOptions[];
   timers?: Partial<TimerConfig>;
-  limits?: Partial<SipLimits>;
+  limits?: Partial<StackLimits>;
   clock?: Clock;
   log?: StackLog;
   /** The user part of Contact, when the owner gives none. */
   contactUser?: string;
+  /** Option tags that we and the owner understand, for Supported and Require (RFC 3261 section 8.2.2.3). */
+  supported?: string[];
   /** Asked for each request outside a dialog before a transaction exists; false drops it in silence. */
   screen?: (request: SipRequest, flow: Flow) => boolean;
   /** Sockets; tests give a network in memory. */
@@ -109,7 +119,7 @@ interface Session {
   /** Sends a re-INVITE; retried as RFC 3261 section 14.1 says after 491. ACK is sent by the stack. Never rejects. */
   reinvite(sdp: string): Promise<SipResponse>;
   /** Sends another request in the dialog and resolves with its final response. Never rejects. */
-  request(method: string, options?: MessageOptions): Promise<SipResponse>;
+  sendRequest(method: string, options?: MessageOptions): Promise<SipResponse>;
   /** Adds a listener and returns how to remove it. */
   on<E extends keyof SessionEvents>(event: E, listener: SessionListener<E>): () => void;
 }
@@ -163,20 +173,4 @@ export interface StackStats {
   /** Open connections (TCP and WebSocket); UDP holds no state. */
   flows: number;
   timers: number;
-}
-
-/** What was absorbed or refused, since the start. */
-export interface StackCounters {
-  received: number;
-  sent: number;
-  garbage: number;
-  malformed: number;
-  screened: number;
-  overload: number;
-  strayResponses: number;
-  strayAcks: number;
-  retransmissionsReceived: number;
-  retransmissionsSent: number;
-  transportErrors: number;
-  listenerErrors: number;
 }

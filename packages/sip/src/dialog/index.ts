@@ -1,0 +1,1 @@
+export { Dialog, type DialogState, type DialogVerdict } from './dialog.ts';

@@ -1,0 +1,78 @@
+import type { SipMessage, SipRequest, SipResponse } from '../message/index.ts';
+import type { BaseFlow } from '../transport/flow.ts';
+import { type ClientInput, InviteClientTransaction } from './invite-client-transaction.ts';
+import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
+import { type RunnerContext, TransactionRunner } from './transaction-runner.ts';
+
+/** The transaction user of a client transaction. */
+export interface ClientUser {
+  response(response: SipResponse): void;
+  timeout(): void;
+  transportError(): void;
+}
+
+/** A client transaction with its flow and timers. */
+export class ClientTransaction extends TransactionRunner<ClientInput> {
+  readonly request: SipRequest;
+  readonly branch: string;
+  readonly flow: BaseFlow;
+  readonly key: string;
+  readonly #user: ClientUser;
+  readonly #unwatch: (() => void) | undefined;
+
+  constructor(
+    context: RunnerContext,
+    options: { request: SipRequest; branch: string; flow: BaseFlow; key: string; user: ClientUser },
+  ) {
+    const { request, flow } = options;
+    const machineOptions = { request, reliable: flow.reliable, timers: context.config };
+    super(
+      context,
+      request.method === 'INVITE'
+        ? new InviteClientTransaction(machineOptions)
+        : new NonInviteClientTransaction(machineOptions),
+    );
+    this.request = request;
+    this.branch = options.branch;
+    this.flow = flow;
+    this.key = options.key;
+    this.#user = options.user;
+    // The answer would come on this connection: when it is gone, waiting for timer B or F is of no use.
+    if (flow.reliable) this.#unwatch = flow.onClose(() => this.input({ type: 'transportError' }));
+  }
+
+  /** Sends the request. Throws a `SipMessageError` if it cannot be put on the wire; nothing is left then. */
+  start(): void {
+    try {
+      this.encode(this.request);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+    this.input({ type: 'start' });
+  }
+
+  receive(response: SipResponse): void {
+    this.input({ type: 'response', response });
+  }
+
+  /** Ends the transaction without a final response. */
+  abandon(): void {
+    this.input({ type: 'abandon' });
+  }
+
+  protected transmit(bytes: Uint8Array): void {
+    this.flow.send(bytes, () => this.sendFailed());
+  }
+
+  protected notifyUser(event: 'response' | 'ack' | 'timeout' | 'transportError', message?: SipMessage): void {
+    if (event === 'response') this.#user.response(message as SipResponse);
+    else if (event === 'timeout') this.#user.timeout();
+    else if (event === 'transportError') this.#user.transportError();
+  }
+
+  protected override finished(): void {
+    this.#unwatch?.();
+    super.finished();
+  }
+}

@@ -1,0 +1,133 @@
+import { type SipMessage, type SipParseError, StreamFramer } from '../message/index.ts';
+import { BaseFlow, type SendFailed, type SentBy } from './flow.ts';
+import type { StreamSocket } from './network.ts';
+import type { Clock, StackLimits } from './types.ts';
+
+const ping = Buffer.from('\r\n\r\n');
+const pong = Buffer.from('\r\n');
+
+export interface ConnectionEvents {
+  message(message: SipMessage): void;
+  /** A message that cannot be read; `partial` is what could be made of it. */
+  malformed(error: SipParseError, partial: SipMessage | undefined): void;
+  closed(): void;
+}
+
+/** One TCP connection, accepted or opened by us, RFC 3261 section 18 and RFC 5626 section 3.5.1. */
+export class TcpConnection extends BaseFlow {
+  readonly #socket: StreamSocket;
+  readonly #clock: Clock;
+  readonly #limits: StackLimits;
+  readonly #framer: StreamFramer;
+  #events: ConnectionEvents | undefined;
+  #unsent = new Set<SendFailed>();
+  #open: boolean;
+  #lastUsed: number;
+  /** Runs while the connection opens, or waits for the peer to take our last bytes. */
+  #deadline: unknown;
+  #pongs: Array<(alive: boolean) => void> = [];
+
+  constructor(options: {
+    id: string;
+    socket: StreamSocket;
+    sentBy: SentBy;
+    clock: Clock;
+    limits: StackLimits;
+    accepted: boolean;
+  }) {
+    const { id, socket, sentBy } = options;
+    super({ id, protocol: 'tcp', local: socket.local, remote: socket.remote, sentBy });
+    this.#socket = socket;
+    this.#clock = options.clock;
+    this.#limits = options.limits;
+    this.#framer = new StreamFramer(options.limits);
+    this.#open = options.accepted;
+    this.#lastUsed = options.clock.now();
+  }
+
+  /** When bytes last went either way, in the time of the clock. */
+  get lastUsed(): number {
+    return this.#lastUsed;
+  }
+
+  /** Starts to read. A connection of ours that does not open in time is closed. */
+  run(events: ConnectionEvents): void {
+    this.#events = events;
+    if (!this.#open)
+      this.#deadline = this.#clock.setTimeout(() => this.close(), this.#limits.connectTimeoutMs);
+    this.#socket.handle({
+      open: () => {
+        this.#open = true;
+        this.#unsent.clear();
+        this.#clock.clearTimeout(this.#deadline);
+      },
+      data: (bytes) => this.#data(bytes),
+      close: (error) => this.#ended(error ?? new Error('connection closed')),
+    });
+  }
+
+  send(bytes: Uint8Array, failed: SendFailed): void {
+    if (this.closed) {
+      queueMicrotask(() => failed(new Error('connection is closed')));
+      return;
+    }
+    if (this.#socket.bufferedBytes + bytes.length > this.#limits.maxBufferedBytes) {
+      queueMicrotask(() => failed(new Error('peer does not read')));
+      this.close();
+      return;
+    }
+    if (!this.#open) this.#unsent.add(failed);
+    this.#lastUsed = this.#clock.now();
+    this.#socket.write(bytes);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+    this.#ended(new Error('connection closed by us'));
+  }
+
+  ping(timeoutMs: number): Promise<boolean> {
+    if (this.closed) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const handle = this.#clock.setTimeout(() => answer(false), timeoutMs);
+      const answer = (alive: boolean) => {
+        this.#clock.clearTimeout(handle);
+        this.#pongs = this.#pongs.filter((other) => other !== answer);
+        resolve(alive);
+      };
+      this.#pongs.push(answer);
+      this.send(ping, () => answer(false));
+    });
+  }
+
+  #data(bytes: Uint8Array): void {
+    this.#lastUsed = this.#clock.now();
+    for (const item of this.#framer.push(bytes)) {
+      if (this.closed) return;
+      if ('message' in item) this.#events?.message(item.message);
+      else if ('error' in item) {
+        this.#events?.malformed(item.error, item.partial);
+        if (item.fatal) this.#finish();
+      } else if (item.keepAlive === 'ping') this.send(pong, () => {});
+      else for (const alive of this.#pongs) alive(true);
+    }
+  }
+
+  /** Framing is lost: what was answered may still leave, then it is over. */
+  #finish(): void {
+    this.#socket.end();
+    this.#clock.clearTimeout(this.#deadline);
+    this.#deadline = this.#clock.setTimeout(() => this.close(), 1_000);
+  }
+
+  #ended(error: Error): void {
+    if (this.closed) return;
+    this.#clock.clearTimeout(this.#deadline);
+    const unsent = this.#unsent;
+    this.#unsent = new Set();
+    for (const alive of this.#pongs) alive(false);
+    this.markClosed();
+    for (const failed of unsent) failed(error);
+    this.#events?.closed();
+  }
+}

@@ -1,0 +1,61 @@
+import { BaseFlow, hostPort, type SendFailed, type SentBy } from './flow.ts';
+import type { DatagramSocket, Network } from './network.ts';
+import type { Endpoint } from './types.ts';
+
+/** A UDP address pair. It holds nothing: one is made for each datagram and each target. */
+export class UdpFlow extends BaseFlow {
+  readonly #socket: DatagramSocket;
+
+  constructor(socket: DatagramSocket, remote: Endpoint, sentBy: SentBy) {
+    const local = socket.local;
+    super({ id: `udp:${hostPort(local)}/${hostPort(remote)}`, protocol: 'udp', local, remote, sentBy });
+    this.#socket = socket;
+  }
+
+  send(bytes: Uint8Array, failed: SendFailed): void {
+    this.#socket.send(bytes, this.remote, failed);
+  }
+
+  /** Nothing to close: the socket is the listener's. */
+  close(): void {}
+}
+
+/** One UDP socket of the stack. */
+export class UdpListener {
+  readonly local: Endpoint;
+  readonly sentBy: SentBy;
+  readonly #socket: DatagramSocket;
+
+  private constructor(socket: DatagramSocket, sentBy: SentBy) {
+    this.#socket = socket;
+    this.local = socket.local;
+    this.sentBy = sentBy;
+  }
+
+  /** Binds; rejects with a `ListenError`. Socket errors later (ICMP, interface down) are reported and survived. */
+  static async bind(options: {
+    network: Network;
+    at: Endpoint;
+    advertise: (local: Endpoint) => SentBy;
+    datagram: (bytes: Uint8Array, flow: UdpFlow) => void;
+    error: (error: Error) => void;
+  }): Promise<UdpListener> {
+    let listener: UdpListener | undefined;
+    const socket = await options.network.bindUdp(options.at, {
+      message: (bytes, from) => {
+        if (listener) options.datagram(bytes, listener.flowTo(from));
+      },
+      error: options.error,
+    });
+    listener = new UdpListener(socket, options.advertise(socket.local));
+    return listener;
+  }
+
+  flowTo(remote: Endpoint): UdpFlow {
+    return new UdpFlow(this.#socket, remote, this.sentBy);
+  }
+
+  close(): Promise<void> {
+    return this.#socket.close();
+  }
+}

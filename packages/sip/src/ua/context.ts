@@ -1,0 +1,104 @@
+import type { Dialog } from '../dialog/dialog.ts';
+import { parseUri, type SipRequest, type SipResponse } from '../message/index.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { TimerQueue } from '../transaction/timer-queue.ts';
+import type { TransactionLayer } from '../transaction/transaction-layer.ts';
+import type { StackCounters } from '../transport/counters.ts';
+import { type BaseFlow, hostPort } from '../transport/flow.ts';
+import type { TransportLayer } from '../transport/transport-layer.ts';
+import type { Clock, StackLog, TimerConfig } from '../transport/types.ts';
+import type { Notifier } from './notifier.ts';
+
+/** A session as the stack sees it: it gets the messages of its dialogs. */
+export interface DialogUser {
+  /** A request in one of its dialogs (no ACK, no CANCEL), with a transaction to answer it. */
+  receive(dialog: Dialog, request: SipRequest, transaction: ServerTransaction): void;
+  receiveAck(dialog: Dialog, ack: SipRequest, flow: BaseFlow): void;
+  /** The stack closes: one last message to the peer without waiting, then nothing is left. */
+  abort(): void;
+}
+
+/** What the sessions of a stack share. */
+export interface UaContext {
+  clock: Clock;
+  timers: TimerQueue;
+  config: TimerConfig;
+  counters: StackCounters;
+  log: StackLog;
+  transactions: TransactionLayer;
+  transport: TransportLayer;
+  notifier: Notifier;
+  userAgent: string;
+  contactUser: string | undefined;
+  /** Option tags for Supported and Require. */
+  supported: readonly string[];
+  dialogs: Map<string, { dialog: Dialog; user: DialogUser }>;
+  sessions: Set<DialogUser>;
+}
+
+/** Methods of the Allow header: what a session understands, or its owner can. */
+export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER';
+
+/** The Contact of our requests and responses on a flow. */
+export function contactOn(context: UaContext, flow: BaseFlow): string {
+  const user = context.contactUser === undefined ? '' : `${context.contactUser}@`;
+  const transport = flow.protocol === 'udp' ? '' : `;transport=${flow.protocol}`;
+  return `<sip:${user}${hostPort(flow.sentBy)}${transport}>`;
+}
+
+/** Adds what a message with or without a body needs. */
+export function setBody(
+  message: SipRequest | SipResponse,
+  options: { body?: string | Uint8Array; contentType?: string } | undefined,
+): void {
+  if (options?.body === undefined) return;
+  message.body = typeof options.body === 'string' ? Buffer.from(options.body) : options.body;
+  message.headers.set('Content-Type', options.contentType ?? 'application/sdp');
+}
+
+/** How a session's requests find their way. */
+export interface Way {
+  /** The owner asked for this very flow. */
+  pinned: BaseFlow | undefined;
+  /** The flow on which the peer was heard last. */
+  last: BaseFlow | undefined;
+}
+
+/**
+ * The flow for a request in a dialog. A connection to the peer that is open is used (RFC 5626 section 4.3 in spirit;
+ * a WebSocket client cannot be reached otherwise). On UDP it is the next hop's address, section 12.2.1.1, unless that
+ * is a private address or no address at all and the peer is heard from elsewhere: then it is behind a NAT.
+ */
+export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow | Promise<BaseFlow> {
+  if (way.pinned && !way.pinned.closed) return way.pinned;
+  const { last } = way;
+  if (last?.reliable && !last.closed) return last;
+  const uri = parseUri(dialog.nextHop);
+  if (!uri || uri.scheme === 'tel' || isUnreachable(uri.host, last)) {
+    if (last && !last.closed) return last;
+    throw new Error('no way to the peer');
+  }
+  const protocol = uri.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
+  const port = uri.port ?? 5060;
+  if (
+    last?.protocol === protocol &&
+    last.remote.host === uri.host &&
+    last.remote.port === port &&
+    !last.closed
+  )
+    return last;
+  const local = last?.protocol === protocol ? last.local : undefined;
+  return context.transport.flowTo({ protocol, host: uri.host, port, ...(local ? { local } : {}) });
+}
+
+function isUnreachable(host: string, last: BaseFlow | undefined): boolean {
+  if (host.toLowerCase().endsWith('.invalid')) return true;
+  return last !== undefined && isPrivate(host) && !isPrivate(last.remote.host);
+}
+
+/** RFC 1918, RFC 6598, link-local and loopback addresses. */
+function isPrivate(host: string): boolean {
+  return /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd]|fe80:|::1$)/i.test(
+    host,
+  );
+}

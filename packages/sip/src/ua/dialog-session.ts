@@ -1,0 +1,390 @@
+import type { Dialog } from '../dialog/dialog.ts';
+import { SipMisuseError } from '../errors.ts';
+import { parseCSeq, type SipRequest, SipResponse, serializeMessage } from '../message/index.ts';
+import { newBranch } from '../transaction/ids.ts';
+import { reasonPhrase } from '../transaction/response.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { Timer } from '../transaction/timer-queue.ts';
+import type { BaseFlow } from '../transport/flow.ts';
+import { ownVia } from '../transport/via.ts';
+import { AcceptedInvite } from './accepted-invite.ts';
+import { descriptionOf } from './body.ts';
+import { ClientRequest } from './client-request.ts';
+import {
+  allowedMethods,
+  contactOn,
+  type DialogUser,
+  flowFor,
+  setBody,
+  type UaContext,
+  type Way,
+} from './context.ts';
+import { SessionEmitter } from './emitter.ts';
+import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
+import { Reinviter } from './reinviter.ts';
+import type { Credentials, MessageOptions, SessionEnd, SessionEvents, SessionListener } from './types.ts';
+
+/** The answer to a request that cannot be sent, because the dialog is over. */
+const gone = () => new SipResponse(481, reasonPhrase(481));
+
+/** What UAS and UAC sessions share once there is a dialog: BYE, re-INVITE, other requests, and one end. */
+export abstract class DialogSession implements DialogUser {
+  protected readonly context: UaContext;
+  protected readonly emitter = new SessionEmitter();
+  protected readonly way: Way;
+  /** The confirmed dialog. */
+  protected dialog: Dialog | undefined;
+  protected credentials: Credentials | undefined;
+  /** A 2xx of ours that waits for its ACK: of the INVITE, or of a re-INVITE. */
+  protected unacknowledged: AcceptedInvite | undefined;
+  #over = false;
+  /** A re-INVITE of the peer that the owner has not answered. */
+  #pendingReinvite: ServerTransaction | undefined;
+  #reinviter: Reinviter | undefined;
+  #requests = new Set<ClientRequest>();
+  #unwatchFlow: (() => void) | undefined;
+  #lostFlow: Timer | undefined;
+
+  protected constructor(context: UaContext, way: Way) {
+    this.context = context;
+    this.way = way;
+    context.sessions.add(this);
+  }
+
+  /** The dialog is over, or there will never be one. */
+  protected get over(): boolean {
+    return this.#over;
+  }
+
+  on<E extends keyof SessionEvents>(event: E, listener: SessionListener<E>): () => void {
+    return this.emitter.on(event, listener);
+  }
+
+  abstract abort(): void;
+
+  protected emit<E extends keyof SessionEvents>(event: E, ...payload: SessionEvents[E]): void {
+    this.context.notifier.push(() => this.emitter.emit(event, ...payload));
+  }
+
+  // --- Requests of ours ---
+
+  sendRequest(method: string, options?: MessageOptions): Promise<SipResponse> {
+    const dialog = this.usableDialog();
+    if (!dialog) return Promise.resolve(gone());
+    const request = dialog.request(method);
+    this.#decorate(request, options);
+    return this.#perform(request, dialog);
+  }
+
+  reinvite(sdp: string): Promise<SipResponse> {
+    const dialog = this.usableDialog();
+    if (!dialog) return Promise.resolve(gone());
+    this.#reinviter ??= new Reinviter(this.context, {
+      // RFC 3261 section 14.1: whoever made the Call-ID waits longer.
+      ownsCallId: this.ownsCallId,
+      isBlocked: () => this.#pendingReinvite !== undefined || this.unacknowledged !== undefined,
+      send: (offer) => this.#sendReinvite(dialog, offer),
+      giveUp: gone,
+    });
+    return this.#reinviter.reinvite(sdp);
+  }
+
+  protected abstract readonly ownsCallId: boolean;
+
+  /** The confirmed dialog; undefined when it is over. @throws SipMisuseError `no-dialog` before a 2xx. */
+  protected usableDialog(): Dialog | undefined {
+    if (this.#over) return undefined;
+    if (this.dialog?.state !== 'confirmed') throw new SipMisuseError('no-dialog');
+    return this.dialog;
+  }
+
+  /** Sends BYE and ends. */
+  protected sendBye(dialog: Dialog, headers?: Array<[string, string]>): void {
+    const bye = dialog.request('BYE');
+    this.#decorate(bye, headers ? { headers } : undefined);
+    this.#start(bye, dialog, () => {});
+  }
+
+  /** Sends the ACK of a 2xx and returns how to send it again. */
+  protected sendAck(dialog: Dialog, sequence: number, sdp?: string): () => void {
+    const ack = dialog.ack(sequence);
+    setBody(ack, sdp === undefined ? undefined : { body: sdp });
+    ack.headers.add('User-Agent', this.context.userAgent);
+    let repeat = () => {};
+    const send = (flow: BaseFlow) => {
+      ack.headers.prepend('Via', ownVia(flow.protocol, flow.sentBy, newBranch()));
+      const bytes = serializeMessage(ack);
+      repeat = () => {
+        this.context.counters.sent++;
+        flow.send(bytes, () => this.context.counters.transportErrors++);
+      };
+      repeat();
+    };
+    try {
+      const flow = flowFor(this.context, dialog, this.way);
+      if (flow instanceof Promise) flow.then(send).catch((error: unknown) => this.#noWay(error));
+      else send(flow);
+    } catch (error) {
+      this.#noWay(error);
+    }
+    return () => repeat();
+  }
+
+  #noWay(error: unknown): void {
+    this.context.counters.transportErrors++;
+    this.context.log.debug({ error: String(error) }, 'ACK could not be sent');
+  }
+
+  #decorate(request: SipRequest, options?: MessageOptions): void {
+    request.headers.add('User-Agent', this.context.userAgent);
+    for (const [name, value] of options?.headers ?? []) request.headers.add(name, value);
+    setBody(request, options);
+  }
+
+  async #sendReinvite(dialog: Dialog, sdp: string): Promise<SipResponse> {
+    const request = dialog.request('INVITE');
+    request.headers.add('Allow', allowedMethods);
+    this.#decorate(request, { body: sdp });
+    let repeatAck: (() => void) | undefined;
+    const response = await this.#perform(request, dialog, () => repeatAck?.());
+    if (response.status >= 200 && response.status < 300) {
+      const sequence = parseCSeq(response.headers.get('CSeq') ?? '')?.sequence ?? dialog.localSequence;
+      dialog.refresh(response.headers);
+      repeatAck = this.sendAck(dialog, sequence);
+    }
+    return response;
+  }
+
+  #perform(request: SipRequest, dialog: Dialog, again?: () => void): Promise<SipResponse> {
+    return new Promise((resolve) => {
+      this.#start(
+        request,
+        dialog,
+        (response) => {
+          resolve(response);
+          // Section 12.2.1.2: these mean that the peer has no dialog any more.
+          if (response.status === 481 || response.status === 408) this.#lost(dialog, response);
+          if (response.status === 503 && response.headers.has('Warning')) this.#lost(dialog, response);
+        },
+        again,
+      );
+    });
+  }
+
+  #lost(dialog: Dialog, response: SipResponse): void {
+    if (this.#over) return;
+    const by = { 481: 'peer', 408: 'timeout' } as const;
+    this.sendBye(dialog);
+    this.end({ by: response.status === 481 || response.status === 408 ? by[response.status] : 'transport' });
+  }
+
+  #start(
+    request: SipRequest,
+    dialog: Dialog,
+    final: (response: SipResponse) => void,
+    again?: () => void,
+  ): void {
+    const client = new ClientRequest({
+      context: this.context,
+      request,
+      flow: () => flowFor(this.context, dialog, this.way),
+      credentials: this.credentials,
+      nextSequence: () => dialog.nextSequence(),
+      user: {
+        sending: (sent, flow) => {
+          if (sent.method === 'INVITE' || sent.method === 'UPDATE')
+            sent.headers.set('Contact', contactOn(this.context, flow));
+        },
+        provisional: () => {},
+        final: (response) => {
+          this.#requests.delete(client);
+          final(response);
+        },
+        again: () => again?.(),
+      },
+    });
+    // A BYE outlives the session; everything else is given up with it.
+    if (request.method !== 'BYE') this.#requests.add(client);
+    client.start();
+  }
+
+  // --- Requests of the peer ---
+
+  receive(dialog: Dialog, request: SipRequest, transaction: ServerTransaction): void {
+    const verdict = dialog.receive(request);
+    if (!verdict.ok) {
+      this.respond(transaction, verdict.status);
+      return;
+    }
+    this.#heardOn(transaction.flow);
+    if (request.method === 'BYE') this.receiveBye(dialog, request, transaction);
+    else if (request.method === 'INVITE') this.#receiveReinvite(request, transaction);
+    else if (request.method === 'UPDATE' && request.body.length > 0)
+      this.#receiveUpdate(request, transaction);
+    else this.#receiveOther(transaction);
+  }
+
+  receiveAck(_dialog: Dialog, ack: SipRequest, flow: BaseFlow): void {
+    const sequence = parseCSeq(ack.headers.get('CSeq') ?? '')?.sequence;
+    if (!this.unacknowledged || this.unacknowledged.sequence !== sequence) return;
+    this.unacknowledged.stop();
+    this.unacknowledged = undefined;
+    this.#heardOn(flow);
+    this.acknowledged(ack);
+    this.#reinviter?.unblocked();
+  }
+
+  /** The ACK of a 2xx of ours came. */
+  protected acknowledged(_ack: SipRequest): void {}
+
+  protected receiveBye(_dialog: Dialog, request: SipRequest, transaction: ServerTransaction): void {
+    this.respond(transaction, 200);
+    this.end({ by: 'peer', request });
+  }
+
+  protected respond(transaction: ServerTransaction, status: number, options?: MessageOptions): SipResponse {
+    const to = { request: transaction.request, tag: undefined };
+    const response = buildResponse(this.context, to, status, options);
+    transaction.respond(response);
+    return response;
+  }
+
+  #receiveOther(transaction: ServerTransaction): void {
+    const incoming = new Incoming(this.context, transaction, undefined);
+    this.context.notifier.push(() => {
+      if (!this.emitter.emit('request', incoming)) answerUntaken(this.context, incoming);
+    });
+  }
+
+  #receiveReinvite(request: SipRequest, transaction: ServerTransaction): void {
+    this.respond(transaction, 100);
+    if (this.#refusePending(transaction)) return;
+    const { sdp, unsupported } = descriptionOf(request);
+    if (unsupported) {
+      this.respond(transaction, 415, { headers: [['Accept', 'application/sdp']] });
+      return;
+    }
+    this.#pendingReinvite = transaction;
+    const sequence = parseCSeq(request.headers.get('CSeq') ?? '')?.sequence ?? 0;
+    this.#offer(transaction, sdp, (answer) => {
+      const headers: Array<[string, string]> = [['Contact', contactOn(this.context, transaction.flow)]];
+      const response = this.respond(transaction, 200, { headers, body: answer });
+      const { context } = this;
+      // Section 14.2: a 2xx that is never acknowledged ends the session.
+      const unacknowledged = () => this.#neverAcknowledged();
+      this.unacknowledged = new AcceptedInvite({ context, transaction, response, sequence, unacknowledged });
+    });
+  }
+
+  #receiveUpdate(request: SipRequest, transaction: ServerTransaction): void {
+    if (this.#refusePending(transaction)) return;
+    const { sdp, unsupported } = descriptionOf(request);
+    if (unsupported) {
+      this.respond(transaction, 415, { headers: [['Accept', 'application/sdp']] });
+      return;
+    }
+    this.#pendingReinvite = transaction;
+    this.#offer(transaction, sdp, (answer) => {
+      const headers: Array<[string, string]> = [['Contact', contactOn(this.context, transaction.flow)]];
+      this.respond(transaction, 200, { headers, body: answer });
+    });
+  }
+
+  /** Section 14.2 and RFC 3311 section 5.2: one offer at a time. */
+  #refusePending(transaction: ServerTransaction): boolean {
+    if (this.#reinviter?.active === true) {
+      this.respond(transaction, 491);
+      return true;
+    }
+    if (this.#pendingReinvite || this.unacknowledged || this.dialog?.state !== 'confirmed') {
+      const seconds = Math.floor(Math.random() * 11);
+      this.respond(transaction, 500, { headers: [['Retry-After', String(seconds)]] });
+      return true;
+    }
+    return false;
+  }
+
+  #offer(transaction: ServerTransaction, offer: string | undefined, accept: (sdp: string) => void): void {
+    const answer = (how: () => void) => {
+      if (transaction.answered) return;
+      how();
+      if (this.#pendingReinvite === transaction) this.#pendingReinvite = undefined;
+      this.#reinviter?.unblocked();
+    };
+    const reject = (status: number) => answer(() => this.respond(transaction, status));
+    const { request } = transaction;
+    const event = { request, offer, accept: (sdp: string) => answer(() => accept(sdp)), reject };
+    this.context.notifier.push(() => {
+      if (!this.emitter.emit('reinvite', event)) reject(488);
+    });
+  }
+
+  #neverAcknowledged(): void {
+    this.unacknowledged = undefined;
+    if (this.#over || !this.dialog) return;
+    this.sendBye(this.dialog);
+    this.end({ by: 'timeout' });
+  }
+
+  // --- The flow ---
+
+  #heardOn(flow: BaseFlow): void {
+    this.way.last = flow;
+    if (this.way.pinned && this.way.pinned.id !== flow.id && flow.reliable) this.way.pinned = flow;
+    if (this.dialog) this.watchFlow();
+  }
+
+  /** Watches the connection that leads to the peer, once the dialog is confirmed. */
+  protected watchFlow(): void {
+    if (this.#lostFlow) this.context.timers.clear(this.#lostFlow);
+    this.#lostFlow = undefined;
+    this.#unwatchFlow?.();
+    this.#unwatchFlow = undefined;
+    const flow = this.way.pinned ?? this.way.last;
+    if (this.#over || !flow?.reliable) return;
+    this.#unwatchFlow = flow.onClose(() => {
+      if (this.#over) return;
+      this.#lostFlow = this.context.timers.set(this.context.config.lostFlow, () => {
+        this.#lostFlow = undefined;
+        if (this.dialog) this.sendBye(this.dialog);
+        this.end({ by: 'transport' });
+      });
+    });
+  }
+
+  // --- The end ---
+
+  /** Ends the session once: no timer, dialog or transaction of its is left but a BYE on its way. */
+  protected end(end: SessionEnd): void {
+    if (this.#over) return;
+    this.clean();
+    this.emit('ended', end);
+  }
+
+  /** Releases everything without a word to the owner. */
+  protected clean(): void {
+    this.#over = true;
+    this.unacknowledged?.stop();
+    this.unacknowledged = undefined;
+    if (this.#lostFlow) this.context.timers.clear(this.#lostFlow);
+    this.#unwatchFlow?.();
+    const pending = this.#pendingReinvite;
+    this.#pendingReinvite = undefined;
+    // Section 15.1.2: requests that are pending are answered when the dialog ends.
+    if (pending && !pending.answered) this.respond(pending, 487);
+    this.#reinviter?.close();
+    for (const request of this.#requests) request.giveUp(481);
+    this.#requests.clear();
+    if (this.dialog) this.removeDialog(this.dialog);
+    this.context.sessions.delete(this);
+  }
+
+  protected addDialog(dialog: Dialog): void {
+    this.context.dialogs.set(dialog.id, { dialog, user: this });
+  }
+
+  protected removeDialog(dialog: Dialog): void {
+    dialog.terminate();
+    if (this.context.dialogs.get(dialog.id)?.dialog === dialog) this.context.dialogs.delete(dialog.id);
+  }
+}

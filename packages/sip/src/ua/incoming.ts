@@ -1,0 +1,79 @@
+import type { SipRequest, SipResponse } from '../message/index.ts';
+import { responseTo } from '../transaction/response.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { BaseFlow } from '../transport/flow.ts';
+import { allowedMethods, setBody, type UaContext } from './context.ts';
+import type { IncomingRequest, MessageOptions } from './types.ts';
+
+/** Builds a response of ours; headers of the owner replace ours of the same name. */
+export function buildResponse(
+  context: UaContext,
+  to: { request: SipRequest; tag: string | undefined },
+  status: number,
+  options?: MessageOptions,
+): SipResponse {
+  const response = responseTo(to.request, status, to.tag, options?.reason);
+  if (status !== 100) response.headers.add('Server', context.userAgent);
+  for (const [name, value] of options?.headers ?? []) response.headers.add(name, value);
+  setBody(response, options);
+  return response;
+}
+
+/** A non-INVITE request with its transaction. */
+export class Incoming implements IncomingRequest {
+  readonly request: SipRequest;
+  readonly flow: BaseFlow;
+  readonly #context: UaContext;
+  readonly #transaction: ServerTransaction;
+  readonly #tag: string | undefined;
+
+  constructor(context: UaContext, transaction: ServerTransaction, tag: string | undefined) {
+    this.request = transaction.request;
+    this.flow = transaction.flow;
+    this.#context = context;
+    this.#transaction = transaction;
+    this.#tag = tag;
+  }
+
+  get answered(): boolean {
+    return this.#transaction.answered;
+  }
+
+  respond(status: number, options?: MessageOptions): void {
+    if (this.#transaction.answered) return;
+    const to = { request: this.request, tag: this.#tag };
+    this.#transaction.respond(buildResponse(this.#context, to, status, options));
+  }
+}
+
+const registered = new Set(
+  'INVITE ACK CANCEL BYE REGISTER OPTIONS INFO UPDATE PRACK MESSAGE SUBSCRIBE NOTIFY PUBLISH REFER'.split(
+    ' ',
+  ),
+);
+
+/** Answers a request that the owner did not take, RFC 3261 sections 8.2.1 and 11.2. */
+export function answerUntaken(context: UaContext, incoming: IncomingRequest): void {
+  if (incoming.answered) return;
+  const { method } = incoming.request;
+  if (method === 'OPTIONS' || (method === 'UPDATE' && incoming.request.body.length === 0)) {
+    incoming.respond(200, { headers: capabilities(context) });
+  } else if (method === 'INFO') {
+    // RFC 6086 section 4.2.2: an empty INFO only asks whether we are there.
+    incoming.respond(incoming.request.body.length === 0 ? 200 : 415);
+  } else if (registered.has(method)) {
+    incoming.respond(405, { headers: [['Allow', allowedMethods]] });
+  } else {
+    incoming.respond(501, { headers: [['Allow', allowedMethods]] });
+  }
+}
+
+/** What we can, for OPTIONS and 2xx. */
+export function capabilities(context: UaContext): Array<[string, string]> {
+  const list: Array<[string, string]> = [
+    ['Allow', allowedMethods],
+    ['Accept', 'application/sdp'],
+  ];
+  if (context.supported.length > 0) list.push(['Supported', context.supported.join(', ')]);
+  return list;
+}

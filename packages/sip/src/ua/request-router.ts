@@ -1,0 +1,205 @@
+import { dialogId } from '../dialog/dialog.ts';
+import {
+  type SipRequest,
+  type SipResponse,
+  serializeMessage,
+  type Via,
+  validateRequest,
+  validateResponse,
+} from '../message/index.ts';
+import { newTag } from '../transaction/ids.ts';
+import { responseTo } from '../transaction/response.ts';
+import { tagOf } from '../transaction/transaction-key.ts';
+import type { BaseFlow } from '../transport/flow.ts';
+import { stampVia } from '../transport/via.ts';
+import { descriptionOf } from './body.ts';
+import type { UaContext } from './context.ts';
+import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
+import type { IncomingRequest, MessageOptions } from './types.ts';
+import { UasInviteSession } from './uas-session.ts';
+
+/** What the stack's owner is asked. */
+export interface RouterOwner {
+  screen(request: SipRequest, flow: BaseFlow): boolean;
+  /** False if nobody takes INVITEs. */
+  invite(session: UasInviteSession): boolean;
+  /** False if nobody took it. */
+  request(incoming: IncomingRequest): boolean;
+  maxServerTransactions: number;
+}
+
+/** Sends each received message to its transaction, its dialog, or the owner: RFC 3261 sections 8.2, 9.2, 12.2.2. */
+export class RequestRouter {
+  readonly #context: UaContext;
+  readonly #owner: RouterOwner;
+  readonly #invites = new Map<string, UasInviteSession>();
+
+  constructor(context: UaContext, owner: RouterOwner) {
+    this.#context = context;
+    this.#owner = owner;
+  }
+
+  receiveResponse(response: SipResponse): void {
+    const { counters, transactions } = this.#context;
+    if (validateResponse(response)) counters.malformed++;
+    else if (!transactions.receiveResponse(response)) counters.strayResponses++;
+  }
+
+  receiveRequest(request: SipRequest, flow: BaseFlow): void {
+    const { counters } = this.#context;
+    const via = stampVia(request, flow.remote);
+    if (!via) {
+      counters.malformed++;
+      return;
+    }
+    const error = validateRequest(request);
+    if (error) {
+      counters.malformed++;
+      if (error.status !== undefined)
+        this.refuse(request, via, flow, { status: error.status, reason: error.text });
+      return;
+    }
+    if (request.method === 'ACK') this.#receiveAck(request, via, flow);
+    else this.#receive(request, via, flow);
+  }
+
+  /** Answers without a transaction, RFC 3261 section 8.2.7; never an ACK, never whom the owner does not want. */
+  refuse(request: SipRequest, via: Via, flow: BaseFlow, answer: { status: number; reason?: string }): void {
+    if (request.method === 'ACK' || !this.#owner.screen(request, flow)) return;
+    const { transport, counters } = this.#context;
+    try {
+      const bytes = serializeMessage(responseTo(request, answer.status, newTag(), answer.reason));
+      counters.sent++;
+      transport.responseFlow(via, flow)?.send(bytes, () => counters.transportErrors++);
+    } catch {
+      // What is wrong with the request may be what we would have to copy into the response.
+      counters.garbage++;
+    }
+  }
+
+  #receiveAck(ack: SipRequest, via: Via, flow: BaseFlow): void {
+    const { transactions, counters } = this.#context;
+    const transaction = transactions.match(ack, via);
+    if (transaction) {
+      transaction.receive(ack);
+      return;
+    }
+    const entry = this.#dialogOf(ack);
+    if (entry) entry.user.receiveAck(entry.dialog, ack, flow);
+    else counters.strayAcks++;
+  }
+
+  #receive(request: SipRequest, via: Via, flow: BaseFlow): void {
+    const { transactions, counters } = this.#context;
+    const known = transactions.match(request, via);
+    if (known) {
+      known.receive(request);
+      return;
+    }
+    if (request.method === 'CANCEL') {
+      this.#receiveCancel(request, via, flow);
+      return;
+    }
+    const entry = this.#dialogOf(request);
+    if (!entry && !this.#owner.screen(request, flow)) {
+      counters.screened++;
+      return;
+    }
+    if (transactions.servers >= this.#owner.maxServerTransactions) {
+      counters.overload++;
+      this.refuse(request, via, flow, { status: 503 });
+      return;
+    }
+    if (this.#refuseExtension(request, via, flow)) return;
+    if (entry) {
+      entry.user.receive(entry.dialog, request, transactions.serve(request, via, flow));
+      return;
+    }
+    this.#receiveOutside(request, via, flow);
+  }
+
+  #receiveOutside(request: SipRequest, via: Via, flow: BaseFlow): void {
+    const { transactions } = this.#context;
+    const hasTag = tagOf(request.headers.get('To')) !== undefined;
+    const merged = !hasTag && transactions.isMerged(request);
+    const transaction = transactions.serve(request, via, flow);
+    if (hasTag || merged) {
+      // Section 12.2.2: a dialog that we do not know. Section 8.2.2.2: the same request by another way.
+      const to = { request, tag: newTag() };
+      transaction.respond(buildResponse(this.#context, to, hasTag ? 481 : 482));
+      return;
+    }
+    transactions.watchMerges(transaction);
+    if (request.method === 'INVITE') {
+      transaction.respond(responseTo(request, 100));
+      if (descriptionOf(request).unsupported) {
+        const options: MessageOptions = { headers: [['Accept', 'application/sdp']] };
+        transaction.respond(buildResponse(this.#context, { request, tag: newTag() }, 415, options));
+        return;
+      }
+      this.#offerInvite(new UasInviteSession(this.#context, transaction));
+      return;
+    }
+    const incoming = new Incoming(this.#context, transaction, newTag());
+    this.#context.notifier.push(() => {
+      try {
+        if (!this.#owner.request(incoming)) answerUntaken(this.#context, incoming);
+      } catch (error) {
+        incoming.respond(500);
+        throw error;
+      }
+    });
+  }
+
+  #offerInvite(session: UasInviteSession): void {
+    const { key } = session.transaction;
+    this.#invites.set(key, session);
+    session.transaction.onFinished = () => this.#invites.delete(key);
+    this.#context.notifier.push(() => {
+      try {
+        if (!this.#owner.invite(session)) session.reject(405);
+      } catch (error) {
+        if (session.state === 'early') session.reject(500);
+        throw error;
+      }
+    });
+  }
+
+  /** Section 9.2: the CANCEL is answered by itself; the INVITE, if it has no final response, with 487. */
+  #receiveCancel(cancel: SipRequest, via: Via, flow: BaseFlow): void {
+    const { transactions, counters } = this.#context;
+    const cancelled = transactions.matchCancel(cancel, via);
+    if (!cancelled && !this.#owner.screen(cancel, flow)) {
+      counters.screened++;
+      return;
+    }
+    const session = cancelled && this.#invites.get(cancelled.key);
+    const transaction = transactions.serve(cancel, via, flow);
+    const to = { request: cancel, tag: session?.localTag ?? newTag() };
+    transaction.respond(buildResponse(this.#context, to, cancelled ? 200 : 481));
+    if (session) session.receiveCancel(cancel);
+    else if (cancelled && cancelled.request.method === 'INVITE' && !cancelled.answered)
+      // A re-INVITE: its session stays as it is.
+      cancelled.respond(buildResponse(this.#context, { request: cancelled.request, tag: undefined }, 487));
+  }
+
+  /** Section 8.2.2.3: what the peer requires and we do not know. */
+  #refuseExtension(request: SipRequest, via: Via, flow: BaseFlow): boolean {
+    if (!request.headers.has('Require')) return false;
+    const { supported, transactions } = this.#context;
+    const unknown = request.headers.getAll('Require').filter((tag) => !supported.includes(tag.toLowerCase()));
+    if (unknown.length === 0) return false;
+    const transaction = transactions.serve(request, via, flow);
+    const headers: Array<[string, string]> = unknown.map((tag) => ['Unsupported', tag]);
+    transaction.respond(buildResponse(this.#context, { request, tag: newTag() }, 420, { headers }));
+    return true;
+  }
+
+  #dialogOf(request: SipRequest): ReturnType<UaContext['dialogs']['get']> {
+    const localTag = tagOf(request.headers.get('To'));
+    if (localTag === undefined) return undefined;
+    const { headers } = request;
+    const id = dialogId(headers.get('Call-ID') ?? '', localTag, tagOf(headers.get('From')) ?? '');
+    return this.#context.dialogs.get(id);
+  }
+}

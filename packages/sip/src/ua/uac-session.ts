@@ -1,0 +1,233 @@
+import { Dialog } from '../dialog/dialog.ts';
+import { SipMisuseError } from '../errors.ts';
+import { parseCSeq, type SipRequest, type SipResponse } from '../message/index.ts';
+import { cancelFor } from '../transaction/ack.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { Timer } from '../transaction/timer-queue.ts';
+import { tagOf } from '../transaction/transaction-key.ts';
+import type { BaseFlow } from '../transport/flow.ts';
+import { ClientRequest, completeRequest } from './client-request.ts';
+import { contactOn, type UaContext } from './context.ts';
+import { DialogSession } from './dialog-session.ts';
+import { capabilities } from './incoming.ts';
+import type { InviteOptions, UacSession } from './types.ts';
+
+/** An INVITE of ours, RFC 3261 section 13.2. */
+export class UacInviteSession extends DialogSession implements UacSession {
+  readonly callId: string;
+  protected readonly ownsCallId = true;
+  readonly #client: ClientRequest;
+  readonly #hasOffer: boolean;
+  #state: UacSession['state'] = 'calling';
+  /** Early dialogs by their To tag: one INVITE may have several. */
+  readonly #early = new Map<string, Dialog>();
+  /** How to send the ACK of each 2xx again, by its To tag. */
+  readonly #acks = new Map<string, () => void>();
+  #provisional = false;
+  #cancel: 'no' | 'wanted' | 'sent' = 'no';
+  #cancelHeaders: Array<[string, string]> = [];
+  #cancelLimit: Timer | undefined;
+  /** The CSeq number of the INVITE that was accepted, until the owner gives the answer for its ACK. */
+  #ackDue: number | undefined;
+
+  constructor(context: UaContext, options: InviteOptions) {
+    super(context, { pinned: undefined, last: undefined });
+    const { request, target } = options;
+    completeRequest(request, context.userAgent);
+    if (request.body.length > 0 && !request.headers.has('Content-Type'))
+      request.headers.add('Content-Type', 'application/sdp');
+    for (const [name, value] of capabilities(context))
+      if (!request.headers.has(name)) request.headers.add(name, value);
+    this.credentials = options.credentials;
+    this.callId = request.headers.get('Call-ID') ?? '';
+    this.#hasOffer = request.body.length > 0;
+    if ('flow' in target) this.way.pinned = target.flow as BaseFlow;
+    const ownContact = request.headers.has('Contact');
+    this.#client = new ClientRequest({
+      context,
+      request,
+      flow: () => context.transport.flowTo(target),
+      credentials: options.credentials,
+      user: {
+        sending: (sent, flow) => {
+          this.way.last = flow;
+          this.#provisional = false;
+          if (!ownContact) sent.headers.set('Contact', contactOn(context, flow));
+        },
+        provisional: (response) => this.#receiveProvisional(response),
+        final: (response) => this.#receiveFinal(response),
+        again: (response) => this.#receiveAgain(response),
+      },
+    });
+  }
+
+  /** @throws SipMessageError if the request cannot be put on the wire. */
+  start(): void {
+    try {
+      this.#client.start();
+    } catch (error) {
+      this.clean();
+      throw error;
+    }
+  }
+
+  get request(): SipRequest {
+    return this.#client.request;
+  }
+
+  get state(): UacSession['state'] {
+    return this.#state;
+  }
+
+  get flow(): BaseFlow | undefined {
+    return this.way.last;
+  }
+
+  cancel(options?: { headers?: Array<[string, string]> }): void {
+    if (this.#cancel !== 'no' || (this.#state !== 'calling' && this.#state !== 'early')) return;
+    this.#cancel = 'wanted';
+    this.#cancelHeaders = options?.headers ?? [];
+    // Section 9.1: no CANCEL before a provisional response.
+    if (this.#provisional) this.#sendCancel();
+  }
+
+  ack(sdp: string): void {
+    if (this.#ackDue === undefined || !this.dialog) return;
+    this.#acks.set(this.dialog.remoteTag, this.sendAck(this.dialog, this.#ackDue, sdp));
+    this.#ackDue = undefined;
+  }
+
+  bye(options?: { headers?: Array<[string, string]> }): void {
+    if (this.#state === 'terminated') return;
+    if (!this.dialog) throw new SipMisuseError('no-dialog');
+    this.#acknowledgeEmpty();
+    this.sendBye(this.dialog, options?.headers);
+    this.end({ by: 'us' });
+  }
+
+  abort(): void {
+    if (this.#state === 'terminated') return;
+    if (this.dialog) {
+      this.bye();
+      return;
+    }
+    this.cancel();
+    this.#client.giveUp(503);
+  }
+
+  protected override receiveBye(dialog: Dialog, request: SipRequest, transaction: ServerTransaction): void {
+    if (dialog !== this.dialog) {
+      // A callee must not send BYE in an early dialog (section 15); that branch of the call is then over.
+      this.respond(transaction, 200);
+      this.removeDialog(dialog);
+      return;
+    }
+    this.#ackDue = undefined;
+    super.receiveBye(dialog, request, transaction);
+  }
+
+  protected override clean(): void {
+    this.#state = 'terminated';
+    if (this.#cancelLimit) this.context.timers.clear(this.#cancelLimit);
+    this.#cancelLimit = undefined;
+    this.#dropEarly();
+    super.clean();
+  }
+
+  #receiveProvisional(response: SipResponse): void {
+    if (this.#state !== 'calling' && this.#state !== 'early') return;
+    this.#provisional = true;
+    if (response.status > 100) {
+      this.#state = 'early';
+      const tag = tagOf(response.headers.get('To'));
+      if (tag !== undefined && !this.#early.has(tag)) {
+        const dialog = Dialog.ofClient(this.request, response);
+        this.#early.set(tag, dialog);
+        this.addDialog(dialog);
+      }
+      this.emit('provisional', response);
+    }
+    if (this.#cancel === 'wanted') this.#sendCancel();
+  }
+
+  #receiveFinal(response: SipResponse): void {
+    if (this.over) return;
+    if (response.status >= 300) {
+      this.clean();
+      this.emit('rejected', response);
+      return;
+    }
+    const dialog = this.#confirm(response);
+    this.dialog = dialog;
+    this.#state = 'accepted';
+    this.#early.delete(dialog.remoteTag);
+    this.#dropEarly();
+    if (this.#cancelLimit) this.context.timers.clear(this.#cancelLimit);
+    const sequence = sequenceOf(response);
+    if (this.#hasOffer) this.#acks.set(dialog.remoteTag, this.sendAck(dialog, sequence));
+    else this.#ackDue = sequence;
+    this.watchFlow();
+    this.emit('accepted', response);
+  }
+
+  /** A 2xx after the first, section 13.2.2.4: the same again, or of another fork, which is hung up. */
+  #receiveAgain(response: SipResponse): void {
+    if (response.status < 200 || response.status > 299) return;
+    const tag = tagOf(response.headers.get('To')) ?? '';
+    const repeat = this.#acks.get(tag);
+    if (repeat) {
+      repeat();
+      return;
+    }
+    if (tag === this.dialog?.remoteTag && this.#ackDue !== undefined) return;
+    const fork = Dialog.ofClient(this.request, response);
+    fork.confirm(response);
+    this.#acks.set(tag, this.sendAck(fork, sequenceOf(response)));
+    this.sendBye(fork);
+  }
+
+  #confirm(response: SipResponse): Dialog {
+    const tag = tagOf(response.headers.get('To')) ?? '';
+    const early = this.#early.get(tag);
+    const dialog = early ?? Dialog.ofClient(this.request, response);
+    dialog.confirm(response);
+    if (!early) this.addDialog(dialog);
+    return dialog;
+  }
+
+  #sendCancel(): void {
+    const invite = this.#client.transaction;
+    if (!invite) return;
+    this.#cancel = 'sent';
+    const cancel = cancelFor(this.request);
+    for (const [name, value] of this.#cancelHeaders) cancel.headers.add(name, value);
+    cancel.headers.add('User-Agent', this.context.userAgent);
+    const ignore = () => {};
+    this.context.transactions.cancel(cancel, invite, {
+      response: ignore,
+      timeout: ignore,
+      transportError: ignore,
+    });
+    // Section 9.1: a peer that never answers the INVITE after CANCEL is given up.
+    this.#cancelLimit = this.context.timers.set(64 * this.context.config.t1, () => {
+      this.#cancelLimit = undefined;
+      this.#client.giveUp(487);
+    });
+  }
+
+  /** A 2xx to an INVITE without an offer is acknowledged even when the owner hangs up instead of answering it. */
+  #acknowledgeEmpty(): void {
+    if (this.#ackDue === undefined || !this.dialog) return;
+    this.#acks.set(this.dialog.remoteTag, this.sendAck(this.dialog, this.#ackDue));
+    this.#ackDue = undefined;
+  }
+
+  #dropEarly(): void {
+    for (const dialog of this.#early.values()) this.removeDialog(dialog);
+    this.#early.clear();
+  }
+}
+
+function sequenceOf(response: SipResponse): number {
+  return parseCSeq(response.headers.get('CSeq') ?? '')?.sequence ?? 0;
+}
