@@ -1,0 +1,139 @@
+import type {
+  Account,
+  AnswerMode,
+  CallRecord,
+  Device,
+  LoginResult,
+  NewDevice,
+  Notice,
+  Validation,
+  ValidationPurpose,
+  Voicemail,
+} from './types.ts';
+
+/**
+ * A failed request. `code` is the stable code of the problem (RFC 9457) or one of the client's own:
+ * `offline` when no answer came, `bad-answer` when it was none of ours.
+ */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  /** Further members of the problem, as `attemptsLeft` and `retryAfter`. */
+  readonly extra: Record<string, unknown>;
+
+  constructor(init: {
+    status: number;
+    code: string;
+    detail?: string;
+    extra?: Record<string, unknown>;
+    cause?: unknown;
+  }) {
+    super(init.detail ?? init.code, { cause: init.cause });
+    this.status = init.status;
+    this.code = init.code;
+    this.extra = init.extra ?? {};
+  }
+
+  /** A number that the problem carries, or undefined. */
+  number(name: string): number | undefined {
+    const value = this.extra[name];
+    return typeof value === 'number' ? value : undefined;
+  }
+}
+
+export interface ThisDevice {
+  name: string;
+  system: string;
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** Called whenever the server says that the session is over. */
+let onUnauthenticated: () => void = () => {};
+
+export function whenUnauthenticated(listener: () => void): void {
+  onUnauthenticated = listener;
+}
+
+/** One request to `/api`. @throws ApiError */
+export async function request<T>(method: Method, path: string, body?: unknown): Promise<T> {
+  // The header is what a foreign page cannot send: with the SameSite cookie it keeps forged requests out.
+  const headers: Record<string, string> = { accept: 'application/json', 'x-requested-with': 'ringthrough' };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(`/api${path}`, {
+      method,
+      headers,
+      credentials: 'same-origin',
+      cache: 'no-store',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch (cause) {
+    throw new ApiError({ status: 0, code: 'offline', cause });
+  }
+  if (!response.ok) throw await problemOf(response, path);
+  if (response.status === 204) return undefined as T;
+  try {
+    return (await response.json()) as T;
+  } catch (cause) {
+    throw new ApiError({ status: response.status, code: 'bad-answer', cause });
+  }
+}
+
+async function problemOf(response: Response, path: string): Promise<ApiError> {
+  const problem = await readProblem(response);
+  const code = typeof problem.code === 'string' ? problem.code : 'bad-answer';
+  // A wrong password is a 401 as well, but not the end of a session.
+  if (response.status === 401 && path !== '/sessions' && path !== '/accounts') onUnauthenticated();
+  const retryAfter = Number(response.headers.get('retry-after'));
+  return new ApiError({
+    status: response.status,
+    code,
+    ...(typeof problem.detail === 'string' ? { detail: problem.detail } : {}),
+    extra: { ...(retryAfter > 0 ? { retryAfter } : {}), ...problem },
+  });
+}
+
+async function readProblem(response: Response): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = await response.json();
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+const segment = encodeURIComponent;
+
+export const api = {
+  startValidation: (input: { number: string; region: string; purpose: ValidationPurpose }) =>
+    request<Validation>('POST', '/validations', input),
+  checkCode: (id: string, code: string) =>
+    request<{ proof: string }>('POST', `/validations/${segment(id)}/check`, { code }),
+  signUp: (input: { proof: string; password: string; device: ThisDevice }) =>
+    request<LoginResult>('POST', '/accounts', input),
+  logIn: (input: ({ number: string; password: string } | { proof: string }) & { device: ThisDevice }) =>
+    request<LoginResult>('POST', '/sessions', input),
+  logOut: () => request<void>('DELETE', '/sessions/current'),
+  account: () => request<Account>('GET', '/account'),
+  linkNumber: (proof: string) => request<Account>('POST', '/account/numbers', { proof }),
+  delinkNumber: (number: string) => request<void>('DELETE', `/account/numbers/${segment(number)}`),
+  setPrimary: (number: string) => request<unknown>('PUT', '/account/primary', { number }),
+  setAnswerMode: (number: string, answerMode: AnswerMode) =>
+    request<unknown>('PATCH', `/account/numbers/${segment(number)}`, { answerMode }),
+  devices: () => request<Device[]>('GET', '/devices'),
+  addSoftphone: (name: string) => request<NewDevice>('POST', '/devices', { name }),
+  removeDevice: (id: string) => request<void>('DELETE', `/devices/${segment(id)}`),
+  calls: (before?: number) =>
+    request<CallRecord[]>('GET', `/calls?limit=50${before === undefined ? '' : `&before=${before}`}`),
+  voicemails: () => request<Voicemail[]>('GET', '/voicemails'),
+  markHeard: (id: string) => request<unknown>('PATCH', `/voicemails/${segment(id)}`, { heard: true }),
+  deleteVoicemail: (id: string) => request<void>('DELETE', `/voicemails/${segment(id)}`),
+  notices: () => request<Notice[]>('GET', '/notices'),
+  seeNotice: (id: string) => request<void>('POST', `/notices/${segment(id)}/seen`, {}),
+};
+
+export function voicemailAudioUrl(id: string): string {
+  return `/api/voicemails/${segment(id)}/audio`;
+}

@@ -1,0 +1,41 @@
+/** The types of `FabricEvents` that concern an account. */
+const eventTypes = [
+  'account.changed',
+  'device.registered',
+  'device.unregistered',
+  'call.changed',
+  'voicemail.stored',
+  'voicemail.changed',
+  'account.notice',
+] as const;
+
+export type EventType = (typeof eventTypes)[number];
+
+let source: EventSource | undefined;
+let retry: ReturnType<typeof setTimeout> | undefined;
+const retryMs = 2000;
+
+/**
+ * Follows the server's events. `onOpen` comes with every new connection: what happened in between is unknown, so
+ * everything has to be fetched anew.
+ */
+export function openEvents(onEvent: (type: EventType) => void, onOpen: () => void): void {
+  closeEvents();
+  const opened = new EventSource('/api/events');
+  source = opened;
+  for (const type of eventTypes) opened.addEventListener(type, () => onEvent(type));
+  opened.onopen = onOpen;
+  opened.onerror = () => {
+    // A broken connection is retried by the browser; an HTTP error (a server that restarts) is given up by it.
+    if (opened.readyState !== EventSource.CLOSED || source !== opened) return;
+    // Fetching tells whether the session is over.
+    onOpen();
+    retry = setTimeout(() => openEvents(onEvent, onOpen), retryMs);
+  };
+}
+
+export function closeEvents(): void {
+  clearTimeout(retry);
+  source?.close();
+  source = undefined;
+}

@@ -1,0 +1,130 @@
+import type { ComponentChildren } from 'preact';
+import { isLive, phoneState } from './phone/index.ts';
+import { CallLayer, pickCalls } from './screens/call-layer.tsx';
+import { Calls } from './screens/calls.tsx';
+import { AddSoftphone, Devices } from './screens/devices.tsx';
+import { Forwarding } from './screens/forwarding.tsx';
+import { Welcome } from './screens/front.tsx';
+import { Home } from './screens/home.tsx';
+import { callMinimised } from './screens/in-call.tsx';
+import { LinkNumber } from './screens/link-number.tsx';
+import { LogIn, LogInByCode } from './screens/log-in.tsx';
+import { Numbers } from './screens/numbers.tsx';
+import { Settings } from './screens/settings.tsx';
+import { SignUp } from './screens/sign-up.tsx';
+import { Voicemail } from './screens/voicemail.tsx';
+import { unheardCount } from './state/data.ts';
+import { toast } from './state/messages.ts';
+import { href, route } from './state/router.ts';
+import { sessionStatus } from './state/session.ts';
+import { texts } from './texts.ts';
+import { Icon, type IconName } from './ui/icon.tsx';
+import { Logo } from './ui/logo.tsx';
+
+export function App() {
+  const status = sessionStatus.value;
+  if (status === 'unknown') return <Splash />;
+  return (
+    <>
+      {status === 'in' ? <Inside /> : <Outside />}
+      <div class="toast-region" role="status">
+        {toast.value && <p class="toast">{toast.value.text}</p>}
+      </div>
+    </>
+  );
+}
+
+function Splash() {
+  return (
+    <div class="splash" role="status" aria-label={texts.common.loading}>
+      <Logo />
+    </div>
+  );
+}
+
+function Outside() {
+  const [first, second] = route.value;
+  if (first === 'sign-up') return <SignUp />;
+  if (first === 'log-in') return second === 'code' ? <LogInByCode /> : <LogIn />;
+  return <Welcome />;
+}
+
+function screenFor(parts: string[]): ComponentChildren {
+  const [first, second, third] = parts;
+  switch (first) {
+    case 'calls':
+      return <Calls />;
+    case 'voicemail':
+      return <Voicemail />;
+    case 'numbers':
+      if (second === 'link') return <LinkNumber />;
+      return second && third === 'forward' ? <Forwarding number={second} /> : <Numbers />;
+    case 'settings':
+      if (second !== 'devices') return <Settings />;
+      return third === 'add' ? <AddSoftphone /> : <Devices />;
+    default:
+      return <Home />;
+  }
+}
+
+function Inside() {
+  const parts = route.value;
+  const { main, waiting } = pickCalls(phoneState.value.calls);
+  const unanswered =
+    main?.phase === 'ended' && main.answeredAt === undefined && main.direction === 'incoming';
+  const covered = main !== undefined && !unanswered && !(callMinimised.value && isLive(main) && !waiting);
+  return (
+    <>
+      <div class="shell" inert={covered}>
+        <button type="button" class="skip" onClick={() => document.getElementById('content')?.focus()}>
+          {texts.common.skipToContent}
+        </button>
+        {!covered && <CallLayer />}
+        <header class="topbar">
+          <Logo />
+        </header>
+        <Navigation current={parts[0] ?? 'home'} />
+        <main id="content" tabIndex={-1} key={parts.join('/')}>
+          {screenFor(parts)}
+        </main>
+      </div>
+      {covered && <CallLayer />}
+    </>
+  );
+}
+
+const places: Array<{ route: 'home' | 'calls' | 'voicemail' | 'numbers' | 'settings'; icon: IconName }> = [
+  { route: 'home', icon: 'home' },
+  { route: 'calls', icon: 'calls' },
+  { route: 'voicemail', icon: 'voicemail' },
+  { route: 'numbers', icon: 'numbers' },
+  { route: 'settings', icon: 'settings' },
+];
+
+function Navigation(props: { current: string }) {
+  return (
+    <nav class="nav" aria-label={texts.nav.label}>
+      <div class="nav-brand">
+        <Logo />
+      </div>
+      <ul>
+        {places.map((place) => (
+          <li key={place.route}>
+            <a href={href(place.route)} aria-current={place.route === props.current ? 'page' : undefined}>
+              <span class="icon-wrap">
+                <Icon name={place.icon} />
+                {place.route === 'voicemail' && unheardCount.value > 0 && (
+                  <span class="badge">
+                    {unheardCount.value}
+                    <span class="visually-hidden"> {texts.nav.unheard(unheardCount.value)}</span>
+                  </span>
+                )}
+              </span>
+              {texts.nav[place.route]}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}

@@ -1,0 +1,107 @@
+import { signal } from '@preact/signals';
+import type { SipCredentials } from '../api/types.ts';
+import { texts } from '../texts.ts';
+import { alertFor } from './alert.ts';
+import { watchMicrophone } from './microphone.ts';
+import { reduce } from './reducer.ts';
+import { unlockSound } from './ringtone.ts';
+import type { SipAgent } from './sip-agent.ts';
+import type { Effect, PhoneInput, PhoneState } from './state.ts';
+import { initialState, isLive } from './state.ts';
+
+/** How long the end of a call stays on the screen. */
+const farewellMs = 3500;
+
+export const phoneState = signal<PhoneState>(initialState);
+
+let agent: SipAgent | undefined;
+let credentialsInUse: SipCredentials | undefined;
+const queue: PhoneInput[] = [];
+let draining = false;
+
+/** The only way to change the phone's state. Inputs that arrive while one is worked on wait for their turn. */
+export function dispatch(input: PhoneInput): void {
+  queue.push(input);
+  if (draining) return;
+  draining = true;
+  try {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const step = reduce(phoneState.value, next);
+      phoneState.value = step.state;
+      alertFor(step.state);
+      for (const effect of step.effects) perform(effect);
+    }
+  } finally {
+    draining = false;
+  }
+}
+
+function perform(effect: Effect): void {
+  if (effect.do === 'dismiss-later')
+    setTimeout(() => dispatch({ type: 'dismiss', id: effect.id }), farewellMs);
+  else agent?.perform(effect);
+}
+
+/** Registers this device and keeps it registered until {@link stopPhone}. */
+export async function startPhone(credentials: SipCredentials): Promise<void> {
+  if (credentialsInUse) return;
+  credentialsInUse = credentials;
+  dispatch({ type: 'started', online: navigator.onLine });
+  void watchMicrophone();
+  // JsSIP is the larger part of the bundle; the first screen does not wait for it.
+  const { SipAgent } = await import('./sip-agent.ts');
+  if (credentialsInUse !== credentials) return;
+  agent = new SipAgent(credentials, dispatch);
+  agent.start();
+}
+
+export function stopPhone(): void {
+  dispatch({ type: 'stopped' });
+  agent?.stop();
+  agent = undefined;
+  credentialsInUse = undefined;
+}
+
+/** Calls the server's echo, so that the person hears how they sound. */
+export function startAudioTest(): void {
+  unlockSound();
+  void agent?.call('echo', texts.audioTest.name);
+}
+
+export function sendTone(id: string, tone: string): void {
+  agent?.sendTone(id, tone);
+}
+
+function online(): void {
+  dispatch({ type: 'network', online: true });
+  agent?.poke();
+}
+
+function offline(): void {
+  dispatch({ type: 'network', online: false });
+  agent?.drop();
+}
+
+/** Watches the system: network, visibility, the page's end. Called once by `main.tsx`. */
+export function watchSystem(): void {
+  addEventListener('online', online);
+  addEventListener('offline', offline);
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) alertFor(phoneState.value);
+    else agent?.poke();
+  });
+  addEventListener('pointerdown', unlockSound, { once: true });
+  addEventListener('keydown', unlockSound, { once: true });
+  addEventListener('pagehide', () => agent?.leave());
+  addEventListener('pageshow', (event) => {
+    // Back from the browser's page cache: the connection was closed when the page went.
+    const credentials = credentialsInUse;
+    if (!event.persisted || !credentials) return;
+    stopPhone();
+    void startPhone(credentials);
+  });
+  addEventListener('beforeunload', (event) => {
+    if (phoneState.value.calls.some((call) => isLive(call) && call.phase !== 'ringing'))
+      event.preventDefault();
+  });
+}

@@ -1,0 +1,60 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { href } from '../state/router.ts';
+import { texts } from '../texts.ts';
+import { Icon } from '../ui/icon.tsx';
+import { Logo, Mark } from '../ui/logo.tsx';
+
+/** The frame of everything before the login. */
+export function Front(props: { title: string; lead?: string; children: ComponentChildren }) {
+  const title = useRef<HTMLHeadingElement>(null);
+  useEffect(() => title.current?.focus({ preventScroll: true }), [props.title]);
+  return (
+    <div class="front">
+      <header class="front-brand">
+        <a href={href()} class="logo-link">
+          <Logo />
+        </a>
+        <div class="front-promise">
+          <Mark />
+          <p>{texts.welcome.title}</p>
+        </div>
+      </header>
+      <main class="front-main stack loose" id="content" tabIndex={-1}>
+        <div class="stack tight">
+          <h1 ref={title} tabIndex={-1}>
+            {props.title}
+          </h1>
+          {props.lead && <p class="soft">{props.lead}</p>}
+        </div>
+        {props.children}
+      </main>
+    </div>
+  );
+}
+
+export function Welcome() {
+  const promises = [texts.welcome.promise1, texts.welcome.promise2, texts.welcome.promise3];
+  return (
+    <Front title={texts.welcome.title} lead={texts.welcome.lead}>
+      <ul class="stack promises">
+        {promises.map((promise) => (
+          <li class="row" key={promise}>
+            <span class="mark good">
+              <Icon name="check" size={20} />
+            </span>
+            <span>{promise}</span>
+          </li>
+        ))}
+      </ul>
+      <div class="stack">
+        <a class="button" href={href('sign-up')}>
+          {texts.welcome.signUp}
+        </a>
+        <a class="button quiet" href={href('log-in')}>
+          {texts.welcome.logIn}
+        </a>
+      </div>
+    </Front>
+  );
+}

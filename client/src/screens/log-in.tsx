@@ -1,0 +1,102 @@
+import { useSignal } from '@preact/signals';
+import { api } from '../api/client.ts';
+import type { Validation } from '../api/types.ts';
+import { guessRegion, loadPhoneLibrary, understand } from '../format/number.ts';
+import { href } from '../state/router.ts';
+import { enter } from '../state/session.ts';
+import { describeDevice } from '../state/this-device.ts';
+import { texts } from '../texts.ts';
+import { Button } from '../ui/button.tsx';
+import { ErrorLine, Field } from '../ui/field.tsx';
+import { numberText } from '../ui/number.tsx';
+import { useAction } from '../ui/use-action.ts';
+import { CodeForm } from './code-form.tsx';
+import { Front } from './front.tsx';
+import { NumberField, NumberForm } from './number-form.tsx';
+
+/** Number and password. */
+export function LogIn() {
+  const number = useSignal('');
+  const region = useSignal(guessRegion());
+  const password = useSignal('');
+  const action = useAction();
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void action.run(async () => {
+      await loadPhoneLibrary();
+      const e164 = understand(number.value, region.value)?.e164 ?? number.value;
+      const device = describeDevice(navigator.userAgent);
+      enter(await api.logIn({ number: e164, password: password.value, device }));
+    });
+  };
+  return (
+    <Front title={texts.logIn.title} lead={texts.logIn.lead}>
+      <form class="stack" noValidate onSubmit={submit}>
+        <NumberField
+          number={number.value}
+          region={region.value}
+          onNumber={(value) => {
+            number.value = value;
+          }}
+          onRegion={(value) => {
+            region.value = value;
+          }}
+          autoFocus
+        />
+        <Field
+          label={texts.logIn.password}
+          type="password"
+          autocomplete="current-password"
+          value={password.value}
+          onInput={(value) => {
+            password.value = value;
+          }}
+        />
+        <ErrorLine text={action.error.value} />
+        <Button type="submit" busy={action.busy.value || !number.value.trim() || !password.value}>
+          {texts.logIn.submit}
+        </Button>
+      </form>
+      <div class="row wrap spread">
+        <a class="button plain flush" href={href('log-in', 'code')}>
+          {texts.logIn.byCode}
+        </a>
+        <a class="button plain flush" href={href('sign-up')}>
+          {texts.logIn.noAccount}
+        </a>
+      </div>
+    </Front>
+  );
+}
+
+/** By validating a number of the account again. */
+export function LogInByCode() {
+  const validation = useSignal<Validation | undefined>(undefined);
+  const current = validation.value;
+  const set = (next: Validation | undefined) => {
+    validation.value = next;
+  };
+  if (!current) {
+    return (
+      <Front title={texts.logIn.byCodeTitle} lead={texts.logIn.lead}>
+        <NumberForm purpose="login" submit={texts.signUp.send} onStarted={set} />
+        <a class="button plain" href={href('log-in')}>
+          {texts.logIn.byPassword}
+        </a>
+      </Front>
+    );
+  }
+  return (
+    <Front title={texts.code.title} lead={texts.code.sentTo(numberText(current.number))}>
+      <CodeForm
+        validation={current}
+        purpose="login"
+        onProof={async (proof) =>
+          enter(await api.logIn({ proof, device: describeDevice(navigator.userAgent) }))
+        }
+        onRestarted={set}
+        onOtherNumber={() => set(undefined)}
+      />
+    </Front>
+  );
+}

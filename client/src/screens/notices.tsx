@@ -1,0 +1,52 @@
+import { api } from '../api/client.ts';
+import type { Notice } from '../api/types.ts';
+import { formatWhen } from '../format/time.ts';
+import { resources } from '../state/data.ts';
+import { explain, say } from '../state/messages.ts';
+import { texts } from '../texts.ts';
+import { IconButton } from '../ui/button.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { numberText } from '../ui/number.tsx';
+
+/** What the service has to tell, until the person has seen it. */
+export function Notices() {
+  const unseen = resources.notices.value.value?.filter((notice) => notice.seenAt === null) ?? [];
+  if (unseen.length === 0) return null;
+  const dismiss = async (notice: Notice) => {
+    try {
+      await api.seeNotice(notice.id);
+    } catch (error) {
+      say(explain(error), 'bad');
+    }
+    await resources.notices.refresh();
+  };
+  return (
+    <ul class="list" aria-label={texts.notices.label}>
+      {unseen.map((notice) => (
+        <li class="item" key={notice.id}>
+          <span class="mark warm">
+            <Icon name="info" />
+          </span>
+          <p class="grow small">
+            {noticeText(notice)} <span class="soft num">{formatWhen(notice.createdAt)}</span>
+          </p>
+          <IconButton icon="close" label={texts.notices.dismiss} onClick={() => void dismiss(notice)} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function noticeText(notice: Notice): string {
+  const number = textOf(notice, 'number') ?? textOf(notice, 'caller');
+  const device = textOf(notice, 'device') ?? textOf(notice, 'name');
+  if (notice.code === 'number-taken') return texts.notices['number-taken'](numberText(number));
+  if (notice.code === 'missed-call') return texts.notices['missed-call'](numberText(number));
+  if (notice.code === 'new-device' && device) return texts.notices['new-device'](device);
+  return texts.notices.fallback;
+}
+
+function textOf(notice: Notice, key: string): string | undefined {
+  const value = notice.data?.[key];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,88 @@
+import { computed, signal } from '@preact/signals';
+import { ApiError, api, whenUnauthenticated } from '../api/client.ts';
+import { closeEvents, openEvents } from '../api/events.ts';
+import type { LoginResult, SipCredentials } from '../api/types.ts';
+import { startPhone, stopPhone } from '../phone/index.ts';
+import { clearAll, refreshAll, refreshFor, resources } from './data.ts';
+import { go } from './router.ts';
+
+/** `unknown` until the server has answered whether the cookie is still good. */
+export type SessionStatus = 'unknown' | 'in' | 'out';
+
+export const sessionStatus = signal<SessionStatus>('unknown');
+export const hasDeviceKey = signal(false);
+
+/** The SIP credentials of this browser profile's device live here; the session itself is an HttpOnly cookie. */
+const storageKey = 'ringthrough.device';
+
+function readDeviceKey(): SipCredentials | undefined {
+  const stored = localStorage.getItem(storageKey);
+  return stored ? (JSON.parse(stored) as SipCredentials) : undefined;
+}
+
+/** After sign-up or login. */
+export function enter(result: LoginResult): void {
+  localStorage.setItem(storageKey, JSON.stringify(result.sip));
+  resources.account.set(result.account);
+  begin();
+  go('home');
+}
+
+/** At the start of the page: is there a session from before? */
+export async function resume(): Promise<void> {
+  const before = readDeviceKey();
+  try {
+    resources.account.set(await api.account());
+    begin();
+  } catch (error) {
+    const offline = error instanceof ApiError && (error.status === 0 || error.status >= 500);
+    // Without a network the app opens with what it has and goes on trying.
+    if (offline && before) begin();
+    else leave();
+  }
+}
+
+export async function logOut(): Promise<void> {
+  stopPhone();
+  try {
+    await api.logOut();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    // The session is gone or the network is: this device forgets its key either way.
+  }
+  leave();
+  go();
+}
+
+function begin(): void {
+  const sip = readDeviceKey();
+  hasDeviceKey.value = sip !== undefined;
+  sessionStatus.value = 'in';
+  if (sip) void startPhone(sip);
+  openEvents(refreshFor, () => void refreshAll());
+}
+
+function leave(): void {
+  stopPhone();
+  closeEvents();
+  clearAll();
+  localStorage.removeItem(storageKey);
+  hasDeviceKey.value = false;
+  sessionStatus.value = 'out';
+}
+
+/** Watches for the session's end, here or in another tab of this profile. Called once by `main.tsx`. */
+export function watchSession(): void {
+  whenUnauthenticated(() => {
+    if (sessionStatus.value === 'in') leave();
+  });
+  addEventListener('storage', (event) => {
+    if (event.key !== storageKey || event.newValue === event.oldValue) return;
+    if (event.newValue === null) leave();
+    else location.reload();
+  });
+}
+
+export const primaryNumber = computed(
+  () => resources.account.value.value?.numbers.find((number) => number.primary)?.number,
+);
