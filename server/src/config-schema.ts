@@ -16,10 +16,7 @@ const http = z.strictObject({
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('How browsers reach the service, such as https://ring.example.org'),
-  allowedOrigins: z
-    .array(z.url())
-    .default([])
-    .describe('Further origins whose pages may use the API and /sip'),
+  allowedOrigins: z.array(z.url()).default([]).describe('Further origins whose pages may connect to /sip'),
   trustedProxies: z.array(z.string()).default([]).describe('Addresses whose X-Forwarded-For is believed'),
   bodyLimitBytes: positive.default(65_536),
   secureCookies: z.boolean().optional().describe('Default: when publicOrigin is https'),
@@ -38,15 +35,25 @@ const sip = z.strictObject({
   webSocketMaxPayloadBytes: positive.default(65_536),
   nonceLifetimeSeconds: seconds.default(300),
   timers: z
-    .strictObject({ t1Ms: positive.optional(), t2Ms: positive.optional(), t4Ms: positive.optional() })
-    .prefault({}),
+    .strictObject({
+      t1Ms: positive.optional(),
+      t2Ms: positive.optional(),
+      t4Ms: positive.optional(),
+      lostFlowMs: positive.optional(),
+    })
+    .prefault({})
+    .describe('RFC 3261 table 4; lostFlowMs: how long a call waits for the device whose connection closed'),
   limits: z
     .strictObject({
       maxMessageBytes: positive.optional(),
-      maxHeaderBytes: positive.optional(),
-      maxBodyBytes: positive.optional(),
-      maxHeaders: positive.optional(),
+      maxHeadBytes: positive.optional(),
+      maxHeaderLineBytes: positive.optional(),
+      maxHeaderCount: positive.optional(),
       maxConnections: positive.optional(),
+      maxConnectionsPerAddress: positive.optional(),
+      maxBufferedBytes: positive.optional(),
+      idleConnectionMs: positive.optional(),
+      connectTimeoutMs: positive.optional(),
       maxServerTransactions: positive.optional(),
     })
     .prefault({}),

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.ts';
@@ -38,8 +39,10 @@ export class SipWebSocket {
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       const path = request.url?.split('?')[0];
       if (path !== '/sip') {
-        // Other listeners (the lab) take their own paths; what nobody takes must not stay open.
-        if (http.listenerCount('upgrade') === 1) refuse(socket, 404);
+        // Other listeners (the lab) take their own paths at once; what nobody took must not stay open.
+        setImmediate(() => {
+          if ((socket as Socket).bytesWritten === 0) refuse(socket, 404);
+        });
         return;
       }
       const refusal = this.#refusal(request);
