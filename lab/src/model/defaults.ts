@@ -18,8 +18,8 @@ export function defaultCarriers(): CarrierOptions[] {
       ringback: { frequenciesHz: [440, 480], cadenceMs: [2000, 4000] },
       smsToken: defaultSmsToken,
       handsets: [
-        { number: '+14155550101', owner: 'Your US SIM' },
-        { number: '+12125550199', owner: 'Caller in New York' },
+        { number: '+14155550101', owner: 'Your US SIM', role: 'own' },
+        { number: '+12125550199', owner: 'Caller in New York', role: 'caller' },
       ],
     },
     {
@@ -34,8 +34,8 @@ export function defaultCarriers(): CarrierOptions[] {
       ringback: { frequenciesHz: [400, 450], cadenceMs: [400, 200, 400, 2000] },
       smsToken: defaultSmsToken,
       handsets: [
-        { number: '+447700900123', owner: 'Your UK SIM' },
-        { number: '+447700900456', owner: 'Caller in London' },
+        { number: '+447700900123', owner: 'Your UK SIM', role: 'own' },
+        { number: '+447700900456', owner: 'Caller in London', role: 'caller' },
       ],
     },
   ];

@@ -24,10 +24,14 @@ export interface Cause {
   text: string;
 }
 
+export type HandsetRole = 'own' | 'caller';
+
 export interface HandsetOptions {
   number: string;
   /** Who holds it, as the page shows it. */
   owner: string;
+  /** `own`: a SIM of the person who tries Ringthrough; `caller`: somebody who calls them. */
+  role: HandsetRole;
 }
 
 export interface CarrierOptions {

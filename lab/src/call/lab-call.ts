@@ -1,0 +1,336 @@
+import { handsetColumn, type Ladder, type Participant, switchColumn } from '../ladder.ts';
+import { HandsetAudio } from '../media/handset-audio.ts';
+import { causes } from '../model/causes.ts';
+import { LabError } from '../model/errors.ts';
+import { type RoutingDecision, routeArrival, routeUnanswered, type Unanswered } from '../model/routing.ts';
+import type { Cause, Diverted } from '../model/types.ts';
+import type { CallHandle, Handset } from './handset.ts';
+import type { TrunkCall, TrunkCallListener, TrunkCallRequest } from './trunk-call.ts';
+
+export type CallState = 'setup' | 'alerting' | 'active' | 'ended';
+export type ReleasedBy = 'caller' | 'callee' | 'network' | 'ringthrough';
+
+export type Destination =
+  | { kind: 'subscriber'; handset: Handset }
+  | { kind: 'trunk'; carrierId: string }
+  | { kind: 'nowhere' };
+
+/** What a call needs of the lab around it. */
+export interface CallWorld {
+  readonly ladder: Ladder;
+  now(): number;
+  destination(number: string): Destination;
+  openTrunk(carrierId: string, request: TrunkCallRequest, listener: TrunkCallListener): TrunkCall;
+  /** @returns how to disarm it. */
+  setTimer(callback: () => void, delayMs: number): () => void;
+  changed(call: LabCall): void;
+}
+
+type Leg =
+  | { kind: 'handset'; handset: Handset; audio: HandsetAudio; disarm: () => void }
+  | { kind: 'trunk'; carrierId: string; trunk: TrunkCall; earlyMedia: boolean };
+
+/** A call from a lab handset, from the green button to the release, through every forwarding on its way. */
+export class LabCall implements CallHandle {
+  readonly id: string;
+  readonly caller: Handset;
+  /** E.164 of the number that was dialled. */
+  readonly called: string;
+  readonly withholdNumber: boolean;
+  readonly startedAt: number;
+  readonly callerAudio: HandsetAudio;
+  readonly diverted: Diverted[] = [];
+  state: CallState = 'setup';
+  alertingAt: number | undefined;
+  answeredAt: number | undefined;
+  endedAt: number | undefined;
+  release: { by: ReleasedBy; cause: Cause } | undefined;
+  /** Where the call is, or was last. */
+  destination: Leg['kind'] | undefined;
+  #leg: Leg | undefined;
+  #lastCodec: TrunkCall['codec'];
+  /** The switch that handles the call now: the caller's, then the one of each subscriber it comes to. */
+  #at: Participant;
+  readonly #world: CallWorld;
+
+  constructor(init: {
+    id: string;
+    caller: Handset;
+    called: string;
+    withholdNumber: boolean;
+    world: CallWorld;
+  }) {
+    this.id = init.id;
+    this.caller = init.caller;
+    this.called = init.called;
+    this.withholdNumber = init.withholdNumber;
+    this.#world = init.world;
+    this.startedAt = init.world.now();
+    this.callerAudio = new HandsetAudio(init.world.now);
+    this.#at = switchColumn(init.caller.carrierId);
+  }
+
+  start(): void {
+    this.caller.call = this;
+    this.#radio(handsetColumn(this.caller.number), this.#at, 'SETUP', `Called number ${this.called}`);
+    this.#radio(
+      this.#at,
+      handsetColumn(this.caller.number),
+      'CALL PROCEEDING',
+      'The switch looks for the way.',
+    );
+    this.#offer(this.called);
+  }
+
+  /** The called handset, while the call is there or was answered there. */
+  get callee(): Handset | undefined {
+    return this.#leg?.kind === 'handset' ? this.#leg.handset : undefined;
+  }
+
+  get trunkCodec(): TrunkCall['codec'] {
+    return this.#leg?.kind === 'trunk' ? this.#leg.trunk.codec : this.#lastCodec;
+  }
+
+  audioOf(number: string): HandsetAudio | undefined {
+    if (number === this.caller.number) return this.callerAudio;
+    return this.#leg?.kind === 'handset' && this.#leg.handset.number === number ? this.#leg.audio : undefined;
+  }
+
+  answer(number: string): void {
+    const leg = this.#leg;
+    if (leg?.kind !== 'handset' || leg.handset.number !== number || this.state !== 'alerting') {
+      throw new LabError('not-ringing', 'This handset is not ringing.');
+    }
+    leg.disarm();
+    this.#radio(handsetColumn(number), this.#at, 'CONNECT', 'Answered on the handset.');
+    this.#answered();
+  }
+
+  hangUp(number: string): void {
+    if (this.state === 'ended') return;
+    if (number === this.caller.number) {
+      this.#radio(
+        handsetColumn(number),
+        switchColumn(this.caller.carrierId),
+        'DISCONNECT',
+        causes.clearing.text,
+      );
+      this.#release('caller', causes.clearing);
+    } else if (this.state === 'alerting') {
+      this.#radio(handsetColumn(number), this.#at, 'DISCONNECT', 'Declined on the handset.');
+      this.#unanswered('declined');
+    } else {
+      this.#radio(handsetColumn(number), this.#at, 'DISCONNECT', causes.clearing.text);
+      this.#release('callee', causes.clearing);
+    }
+  }
+
+  radioLost(number: string): void {
+    if (this.state === 'ended') return;
+    this.#note(handsetColumn(number), 'no radio', 'The handset lost its network or was switched off.');
+    if (number === this.caller.number) this.#release('caller', causes.radioLost);
+    else if (this.state === 'alerting') this.#unanswered('lost-coverage');
+    else this.#release('callee', causes.radioLost);
+  }
+
+  pressKey(number: string, key: string): void {
+    const leg = this.#leg;
+    if (this.state === 'ended' || leg === undefined) throw new LabError('no-call', 'Nobody hears the key.');
+    this.#radio(handsetColumn(number), this.#at, `START DTMF ${key}`, `Key ${key}`);
+    if (leg.kind === 'trunk') leg.trunk.pressKey(key);
+  }
+
+  /** Moves 20 ms of sound each way. To be called at that pace until the call ends. */
+  tick(ringback: () => Int16Array): void {
+    const leg = this.#leg;
+    if (this.state === 'ended' || leg === undefined) return;
+    const spoken = this.callerAudio.pull();
+    if (leg.kind === 'handset') {
+      const answer = leg.audio.pull();
+      if (this.state === 'active') {
+        leg.audio.hear(spoken, 'far-end');
+        this.callerAudio.hear(answer, 'far-end');
+      }
+    } else {
+      // Before the answer the switch lets no voice through, only what opens the way back (RTP from our port).
+      leg.trunk.send(this.state === 'active' ? spoken : new Int16Array(spoken.length));
+      const received = leg.trunk.receive();
+      if (received !== undefined && (this.state === 'active' || leg.earlyMedia)) {
+        this.callerAudio.hear(received, 'far-end');
+        return;
+      }
+    }
+    if (this.state === 'alerting') this.callerAudio.hear(ringback(), 'network');
+  }
+
+  /** The lab is shut down under the call. */
+  close(): void {
+    if (this.state !== 'ended') this.#release('network', causes.networkFailure);
+  }
+
+  #offer(number: string): void {
+    const destination = this.#world.destination(number);
+    switch (destination.kind) {
+      case 'nowhere':
+        this.#note(this.#at, 'no such number', `${number} is not in service.`);
+        this.#release('network', causes.notInService);
+        return;
+      case 'trunk':
+        this.#offerTrunk(destination.carrierId, number);
+        return;
+      case 'subscriber':
+        this.#offerSubscriber(destination.handset);
+    }
+  }
+
+  #offerSubscriber(handset: Handset): void {
+    this.#handOver(handset.carrierId, handset.number);
+    // A handset that calls itself is busy by then, as on a real network.
+    const decision = routeArrival(handset, this.diverted);
+    if (decision.kind === 'ring') this.#ring(handset, decision.noReplyMs);
+    else this.#follow(decision, handset);
+  }
+
+  #ring(handset: Handset, noReplyMs: number): void {
+    const column = handsetColumn(handset.number);
+    const disarm = this.#world.setTimer(() => this.#unanswered('no-reply'), noReplyMs);
+    this.#leg = { kind: 'handset', handset, audio: new HandsetAudio(this.#world.now), disarm };
+    this.destination = 'handset';
+    handset.call = this;
+    this.#radio(
+      this.#at,
+      column,
+      'SETUP',
+      `Call from ${this.withholdNumber ? 'withheld' : this.caller.number}`,
+    );
+    this.#radio(column, this.#at, 'ALERTING', 'The handset rings.');
+    this.#alerting();
+  }
+
+  #offerTrunk(carrierId: string, number: string): void {
+    this.#handOver(carrierId, number);
+    const leg: Leg & { kind: 'trunk' } = {
+      kind: 'trunk',
+      carrierId,
+      earlyMedia: false,
+      trunk: this.#world.openTrunk(
+        carrierId,
+        {
+          callId: this.id,
+          calling: this.caller.number,
+          withholdNumber: this.withholdNumber,
+          called: number,
+          diverted: this.diverted,
+        },
+        {
+          ringing: () => this.#alerting(),
+          earlyMedia: () => {
+            leg.earlyMedia = true;
+            this.#alerting();
+          },
+          answered: () => this.#answered(),
+          released: (cause) => this.#release('ringthrough', cause),
+        },
+      ),
+    };
+    this.#leg = leg;
+    this.destination = 'trunk';
+    this.#world.changed(this);
+  }
+
+  /** Between two carriers the call passes on the interconnect, in ISUP's words (ITU-T Q.763). */
+  #handOver(carrierId: string, number: string): void {
+    const next = switchColumn(carrierId);
+    if (next === this.#at) return;
+    this.#world.ladder.add({
+      callId: this.id,
+      from: this.#at,
+      to: next,
+      kind: 'network',
+      label: 'IAM',
+      detail: `Call for ${number} handed to ${carrierId}.`,
+    });
+    this.#at = next;
+  }
+
+  #unanswered(why: Unanswered): void {
+    const leg = this.#leg;
+    if (leg?.kind !== 'handset' || this.state !== 'alerting') return;
+    const { handset } = leg;
+    this.#dropHandset(leg, why === 'declined' ? causes.rejected.text : 'Missed call');
+    this.#leg = undefined;
+    this.#follow(routeUnanswered(handset, why, this.diverted), handset);
+  }
+
+  #follow(decision: RoutingDecision, handset: Handset): void {
+    if (decision.kind === 'divert') {
+      const { diverted } = decision;
+      this.diverted.push(diverted);
+      this.#note(
+        this.#at,
+        `forward: ${diverted.reason}`,
+        `${handset.number} forwards to ${diverted.to} (${diverted.reason}).`,
+      );
+      this.#offer(diverted.to);
+    } else if (decision.kind === 'release') {
+      this.#note(this.#at, decision.cause.text.toLowerCase(), `${handset.number}: ${decision.cause.text}.`);
+      this.#release('network', decision.cause);
+    }
+  }
+
+  #alerting(): void {
+    if (this.state !== 'setup') return;
+    this.state = 'alerting';
+    this.alertingAt = this.#world.now();
+    this.#towardsCaller('ALERTING', 'The caller hears that it rings.');
+    this.#world.changed(this);
+  }
+
+  #answered(): void {
+    if (this.state === 'active' || this.state === 'ended') return;
+    this.state = 'active';
+    this.answeredAt = this.#world.now();
+    this.#towardsCaller('CONNECT', 'The call is answered; both sides speak.');
+    this.#world.changed(this);
+  }
+
+  #release(by: ReleasedBy, cause: Cause): void {
+    if (this.state === 'ended') return;
+    const leg = this.#leg;
+    this.#lastCodec = this.trunkCodec;
+    this.state = 'ended';
+    this.endedAt = this.#world.now();
+    this.release = { by, cause };
+    this.#leg = undefined;
+    if (leg?.kind === 'trunk' && by !== 'ringthrough') leg.trunk.release(cause);
+    if (leg?.kind === 'handset')
+      this.#dropHandset(leg, this.answeredAt === undefined ? 'Missed call' : cause.text);
+    if (by !== 'caller') this.#towardsCaller('DISCONNECT', `${cause.text} (cause ${cause.q850})`);
+    this.caller.call = undefined;
+    this.caller.screen = { title: cause.text, lines: [] };
+    this.#world.changed(this);
+  }
+
+  #dropHandset(leg: Leg & { kind: 'handset' }, text: string): void {
+    leg.disarm();
+    leg.handset.call = undefined;
+    leg.handset.screen = { title: text, lines: [this.#shownCaller()] };
+    this.#radio(this.#at, handsetColumn(leg.handset.number), 'RELEASE', text);
+  }
+
+  #shownCaller(): string {
+    return this.withholdNumber ? 'Number withheld' : this.caller.number;
+  }
+
+  #towardsCaller(label: string, detail: string): void {
+    this.#radio(switchColumn(this.caller.carrierId), handsetColumn(this.caller.number), label, detail);
+  }
+
+  #radio(from: Participant, to: Participant, label: string, detail: string): void {
+    this.#world.ladder.add({ callId: this.id, from, to, kind: 'radio', label, detail });
+  }
+
+  #note(at: Participant, label: string, detail: string): void {
+    this.#world.ladder.add({ callId: this.id, from: at, to: at, kind: 'note', label, detail });
+  }
+}

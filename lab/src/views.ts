@@ -1,0 +1,113 @@
+import type { Handset, Screen } from './call/handset.ts';
+import type { CallState, LabCall, ReleasedBy } from './call/lab-call.ts';
+import type { Heard } from './media/handset-audio.ts';
+import type { Forwarding, ForwardingCondition } from './model/forwarding-table.ts';
+import type { InboxSms, SmsCentre } from './model/sms-centre.ts';
+import type { CarrierOptions, Coverage, Diverted, HandsetRole, RedirectionHeaders } from './model/types.ts';
+
+/** What REST and the event stream show. Times are unix milliseconds, numbers E.164. */
+export interface CarrierView {
+  id: string;
+  name: string;
+  country: string;
+  cNumber: string;
+  redirection: RedirectionHeaders;
+  /** The switch's SIP address, as the trunk sees it. */
+  sip: { host: string; port: number };
+}
+
+export interface HandsetView {
+  number: string;
+  owner: string;
+  role: HandsetRole;
+  carrierId: string;
+  coverage: Coverage;
+  state: 'idle' | 'no-coverage' | 'off' | 'calling' | 'ringing' | 'in-call';
+  /** `null` when the screen shows nothing but the idle picture. */
+  screen: Screen | null;
+  call: { id: string; peer: string; direction: 'outgoing' | 'incoming'; state: CallState } | null;
+  forwardings: Partial<Record<ForwardingCondition, Forwarding>>;
+  inbox: readonly InboxSms[];
+  /** Messages the SMS centre keeps for it. */
+  waitingSms: number;
+}
+
+export interface CallView {
+  id: string;
+  caller: string;
+  called: string;
+  state: CallState;
+  startedAt: number;
+  alertingAt: number | null;
+  answeredAt: number | null;
+  endedAt: number | null;
+  diverted: readonly Diverted[];
+  /** Where the call is now, or was last. */
+  destination: 'handset' | 'trunk' | null;
+  codec: string | null;
+  release: { by: ReleasedBy; q850: number; text: string } | null;
+  /** What the caller has been hearing. */
+  callerHears: Heard;
+}
+
+export function carrierView(
+  carrier: CarrierOptions,
+  redirection: RedirectionHeaders,
+  sip: { host: string; port: number },
+): CarrierView {
+  const { id, name, country, cNumber } = carrier;
+  return { id, name, country, cNumber, redirection, sip };
+}
+
+export function handsetView(handset: Handset, call: LabCall | undefined, sms: SmsCentre): HandsetView {
+  const outgoing = call?.caller === handset;
+  const caller = call?.withholdNumber === true ? 'Number withheld' : (call?.caller.number ?? '');
+  return {
+    number: handset.number,
+    owner: handset.owner,
+    role: handset.role,
+    carrierId: handset.carrierId,
+    coverage: handset.coverage,
+    state: handsetState(handset, call, outgoing),
+    screen: handset.screen ?? null,
+    call:
+      call === undefined
+        ? null
+        : {
+            id: call.id,
+            peer: outgoing ? call.called : caller,
+            direction: outgoing ? 'outgoing' : 'incoming',
+            state: call.state,
+          },
+    forwardings: handset.forwarding.snapshot(),
+    inbox: sms.inbox(handset.number),
+    waitingSms: sms.waitingFor(handset.number),
+  };
+}
+
+function handsetState(handset: Handset, call: LabCall | undefined, outgoing: boolean): HandsetView['state'] {
+  if (call !== undefined) {
+    if (call.state === 'active') return 'in-call';
+    return outgoing ? 'calling' : 'ringing';
+  }
+  return handset.coverage === 'covered' ? 'idle' : handset.coverage;
+}
+
+export function callView(call: LabCall): CallView {
+  const { release } = call;
+  return {
+    id: call.id,
+    caller: call.caller.number,
+    called: call.called,
+    state: call.state,
+    startedAt: call.startedAt,
+    alertingAt: call.alertingAt ?? null,
+    answeredAt: call.answeredAt ?? null,
+    endedAt: call.endedAt ?? null,
+    diverted: call.diverted,
+    destination: call.destination ?? null,
+    codec: call.trunkCodec ?? null,
+    release: release === undefined ? null : { by: release.by, ...release.cause },
+    callerHears: call.callerAudio.heard(),
+  };
+}
