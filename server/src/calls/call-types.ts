@@ -1,5 +1,10 @@
 /** The words of the call core: what it is told (inputs), what it wants done (outputs), what it leaves behind (summary). */
 
+import type { HandOverReason } from '../alerting/index.ts';
+import type { CallOutcome } from '../store/index.ts';
+
+export type { CallOutcome, HandOverReason };
+
 /** One live binding of one device: the thing that rings. */
 export interface RingTarget {
   deviceId: string;
@@ -32,9 +37,6 @@ export type LegEndReason =
   | 'max-duration'
   | 'shutdown';
 
-/** Why a call goes to the alerting server. */
-export type HandOverReason = 'nobody' | 'timeout' | 'declined' | 'failed';
-
 /** How the call ended; `docs/calls.md` maps each to what the caller's switch is told. */
 export type EndCause =
   | 'caller-cancelled'
@@ -45,16 +47,9 @@ export type EndCause =
   | 'media-silent'
   | 'max-duration'
   | 'shutdown'
+  /** A fault of ours: it ends this call and no other. */
+  | 'broken-invariant'
   | 'alerting';
-
-export type CallOutcome =
-  | 'answered'
-  | 'missed'
-  | 'voicemail'
-  | 'declined'
-  | 'cancelled'
-  | 'failed'
-  | 'unknown-number';
 
 export type DeviceLoss = 'logout' | 'removed' | 'expired' | 'connection-lost';
 
@@ -81,7 +76,8 @@ export type CallInput =
   | { type: 'media-silent' }
   | { type: 'timer'; timer: CallTimer }
   | { type: 'alerting-ended'; outcome: 'voicemail' | 'missed' | 'failed'; answeredAt: number | undefined }
-  | { type: 'shutdown' };
+  | { type: 'shutdown' }
+  | { type: 'broken-invariant' };
 
 export type CallOutput =
   | { type: 'start-leg'; legId: string; device: RingTarget }
@@ -118,6 +114,8 @@ export interface CallSummary {
   outcome: CallOutcome;
   cause: EndCause;
   answeredDeviceId: string | undefined;
+  /** Why it went to the alerting server, if it did. */
+  handOver: HandOverReason | undefined;
 }
 
 /** All in milliseconds. */

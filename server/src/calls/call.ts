@@ -118,7 +118,8 @@ export class Call {
         this.#end(input.type, 'missed', false);
         return;
       case 'shutdown':
-        this.#end('shutdown', 'failed', true);
+      case 'broken-invariant':
+        this.#end(input.type, 'failed', true);
         return;
     }
   }
@@ -261,8 +262,9 @@ export class Call {
         this.#end(input.type, answered ? 'answered' : 'missed', false);
         return;
       case 'shutdown':
+      case 'broken-invariant':
         this.#takeAwayLegs('shutdown');
-        this.#end('shutdown', answered ? 'answered' : 'failed', true);
+        this.#end(input.type, answered ? 'answered' : 'failed', true);
         return;
     }
   }
@@ -397,6 +399,7 @@ export class Call {
       outcome,
       cause,
       answeredDeviceId: outcome === 'answered' ? this.#winner?.device.deviceId : undefined,
+      handOver: this.#handOver,
     };
     this.#emit({ type: 'record', summary }, { type: 'changed' });
   }

@@ -1,0 +1,212 @@
+import { fileURLToPath } from 'node:url';
+import type { SmsGateway } from '../carrier/index.ts';
+import type { Fabric } from '../fabric/index.ts';
+import type { Logger } from '../log.ts';
+import type { RecordingResult } from '../media/index.ts';
+import { newId, type Store } from '../store/index.ts';
+import { MessageFiles, type MessageNote } from './message-files.ts';
+import { type TakeMessageSettings, takeMessage } from './take-message.ts';
+import type { AlertingResult, HandOver, HandOverReason, MissedCall } from './types.ts';
+import { type Voicemail, Voicemails } from './voicemails.ts';
+
+/** Spoken when the configuration names no greeting. */
+export const defaultGreetingFile = fileURLToPath(new URL('../../prompts/en/greeting.wav', import.meta.url));
+
+const beep = { toneHz: 1000, durationMs: 400 };
+const messageFolder = 'voicemail';
+
+export interface AlertingOptions {
+  store: Store;
+  fabric: Fabric;
+  log: Logger;
+  /** Unix milliseconds. */
+  now: () => number;
+  sms: SmsGateway;
+  /** Is any device of the account registered? If not, the person is told by SMS. */
+  isReachable: (accountId: string) => Promise<boolean>;
+  /** Messages are kept in its folder `voicemail`. */
+  dataDir: string;
+  greetingFile?: string | undefined;
+  maxMessageMs: number;
+  maxSilenceMs: number;
+  /** Less voice than this is a hang-up, not a message. */
+  minVoiceMs: number;
+  maxMessagesPerAccount: number;
+}
+
+/** Q.850 cause for the caller's switch when no message is taken (RFC 3398 section 8). */
+const unansweredCauses: Readonly<Record<HandOverReason, string>> = {
+  nobody: 'Q.850;cause=20;text="Subscriber absent"',
+  timeout: 'Q.850;cause=19;text="No answer"',
+  declined: 'Q.850;cause=21;text="Call rejected"',
+  failed: 'Q.850;cause=41;text="Temporary failure"',
+};
+
+/** The alerting server: voicemail, missed-call alert, and telling the person (R-VM, R-MCA, R-NOTIFY, R-VM-LISTEN). */
+export class Alerting {
+  readonly #options: AlertingOptions;
+  readonly #files: MessageFiles;
+  readonly #voicemails: Voicemails;
+  readonly #settings: TakeMessageSettings;
+
+  constructor(options: AlertingOptions) {
+    this.#options = options;
+    this.#files = new MessageFiles(`${options.dataDir}/${messageFolder}`);
+    this.#voicemails = new Voicemails(options.store);
+    this.#settings = {
+      greetingFile: options.greetingFile ?? defaultGreetingFile,
+      beep,
+      maxMessageMs: options.maxMessageMs,
+      maxSilenceMs: options.maxSilenceMs,
+    };
+  }
+
+  /**
+   * Before the first call, and before the open calls of the last process are closed: stores the messages that it
+   * was recording when it died. @returns how many
+   */
+  async start(): Promise<number> {
+    await this.#files.prepare();
+    let stored = 0;
+    for (const { note, audio } of await this.#files.leftOver()) {
+      if (await this.#voicemails.has(note.id)) await this.#files.settle(note.id);
+      else if (await this.#recover(note, audio)) stored += 1;
+    }
+    return stored;
+  }
+
+  /**
+   * Takes the carrier's leg of a call that nobody took, until it is over. The leg's media stays the owner's to close.
+   * A message is durable when this resolves; `announce` then tells the person.
+   * @throws when the disk or the database fails; the audio is then left for `start` to find
+   */
+  async takeCall(call: HandOver): Promise<AlertingResult> {
+    const { session } = call.carrier;
+    const full = (await this.#voicemails.count(call.accountId)) >= this.#options.maxMessagesPerAccount;
+    if (call.answerMode === 'mca' || full) {
+      if (full) this.#options.log.warn({ accountId: call.accountId }, 'mailbox is full');
+      session.reject(480, { headers: [['Reason', unansweredCauses[call.reason]]] });
+      return this.#missedResult(call, undefined);
+    }
+    return this.#record(call);
+  }
+
+  /** A missed-call alert: by SMS when no device is there to show it. */
+  async missed(call: MissedCall): Promise<void> {
+    if (call.answerMode === 'voicemail') return;
+    await this.#sms(call.accountId, call.number, `You missed a call from ${nameOf(call.calling)}.`);
+  }
+
+  /** Newest first. */
+  async voicemails(accountId: string): Promise<Voicemail[]> {
+    return this.#voicemails.list(accountId);
+  }
+
+  /** Path of the WAV file; undefined when the account has no such message. */
+  async audioPath(accountId: string, voicemailId: string): Promise<string | undefined> {
+    const known = await this.#voicemails.isOf(accountId, voicemailId);
+    return known ? this.#files.path(voicemailId) : undefined;
+  }
+
+  /** False when the account has no such message. */
+  async markHeard(accountId: string, voicemailId: string, heard = true): Promise<boolean> {
+    const done = await this.#voicemails.setHeard(accountId, voicemailId, heard ? this.#options.now() : null);
+    if (done) this.#options.fabric.publish('voicemail.changed', { accountId, voicemailId });
+    return done;
+  }
+
+  /** Row and audio. False when the account has no such message. */
+  async delete(accountId: string, voicemailId: string): Promise<boolean> {
+    const done = await this.#voicemails.delete(accountId, voicemailId);
+    if (!done) return false;
+    await this.#files.discard(voicemailId);
+    this.#options.fabric.publish('voicemail.changed', { accountId, voicemailId });
+    return true;
+  }
+
+  async #record(call: HandOver): Promise<AlertingResult> {
+    const { now, log } = this.#options;
+    const note: MessageNote = {
+      id: newId(),
+      accountId: call.accountId,
+      number: call.number,
+      calling: call.calling ?? null,
+      callId: call.callId,
+      startedAt: now(),
+    };
+    const { answeredAt, recording } = await takeMessage(call.carrier, this.#settings, {
+      begin: () => this.#files.begin(note),
+      now,
+      greetingFailed: (error) => log.error({ err: error }, 'cannot play the greeting'),
+    });
+    if (!(await this.#store(note, recording))) return this.#missedResult(call, answeredAt);
+    return {
+      outcome: 'voicemail',
+      answeredAt,
+      announce: () => this.#announceMessage(note),
+    };
+  }
+
+  /** File first, then row, then the note goes: at every moment a crash leaves a message or a recording to recover. */
+  async #store(note: MessageNote, recording: RecordingResult | undefined): Promise<boolean> {
+    if (recording === undefined) return false;
+    if (recording.voiceMs < this.#options.minVoiceMs) {
+      await this.#files.discard(note.id);
+      return false;
+    }
+    await this.#files.keep(note.id);
+    return this.#addRow(note, recording.durationMs);
+  }
+
+  async #addRow(note: MessageNote, durationMs: number): Promise<boolean> {
+    const file = `${messageFolder}/${note.id}.wav`;
+    const added = await this.#voicemails.add(note, { durationMs, storedAt: this.#options.now(), file });
+    if (added) await this.#files.settle(note.id);
+    else await this.#files.discard(note.id);
+    return added;
+  }
+
+  async #recover(
+    note: MessageNote,
+    audio: { durationMs: number; voiceMs: number } | undefined,
+  ): Promise<boolean> {
+    if (audio === undefined || audio.voiceMs < this.#options.minVoiceMs) {
+      await this.#files.discard(note.id);
+      return false;
+    }
+    if (!(await this.#addRow(note, audio.durationMs))) return false;
+    this.#announceMessage(note);
+    return true;
+  }
+
+  #announceMessage({ id: voicemailId, accountId, number, calling }: MessageNote): void {
+    this.#options.fabric.publish('voicemail.stored', { accountId, voicemailId });
+    const text = `You have a message from ${nameOf(calling)}.`;
+    void this.#sms(accountId, number, text);
+  }
+
+  #missedResult(call: HandOver, answeredAt: number | undefined): AlertingResult {
+    return { outcome: 'missed', answeredAt, announce: () => void this.missed(call) };
+  }
+
+  /** R-NOTIFY: by SMS only when no device is there; the outbox keeps it until the carrier has taken it. */
+  async #sms(accountId: string, number: string, text: string): Promise<void> {
+    const { store, sms, isReachable, log } = this.#options;
+    try {
+      if (await isReachable(accountId)) return;
+      const row = await store
+        .selectFrom('numbers')
+        .select('carrier_id')
+        .where('e164', '=', number)
+        .where('account_id', '=', accountId)
+        .executeTakeFirst();
+      if (row?.carrier_id) await sms.send(row.carrier_id, number, text);
+    } catch (error) {
+      log.error({ err: error, accountId }, 'cannot tell a person by SMS');
+    }
+  }
+}
+
+function nameOf(calling: string | null | undefined): string {
+  return calling ?? 'a withheld number';
+}

@@ -1,0 +1,119 @@
+import type { Store } from '../store/index.ts';
+import type { MessageNote } from './message-files.ts';
+
+/** A voice message in a person's list. Times in unix milliseconds. */
+export interface Voicemail {
+  id: string;
+  /** The called number, E.164. */
+  number: string;
+  /** Null when withheld. */
+  caller: string | null;
+  storedAt: number;
+  durationMs: number;
+  heardAt: number | null;
+}
+
+/** The voicemails table. What resolves is durable. */
+export class Voicemails {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** False when it was there already, or when its account is gone. */
+  async add(
+    note: MessageNote,
+    message: { durationMs: number; storedAt: number; file: string },
+  ): Promise<boolean> {
+    const account = await this.#store
+      .selectFrom('accounts')
+      .select('id')
+      .where('id', '=', note.accountId)
+      .executeTakeFirst();
+    if (account === undefined) return false;
+    const { numInsertedOrUpdatedRows } = await this.#store
+      .insertInto('voicemails')
+      .values({
+        id: note.id,
+        account_id: note.accountId,
+        number: note.number,
+        calling: note.calling,
+        call_id: note.callId,
+        stored_at: message.storedAt,
+        duration_ms: Math.round(message.durationMs),
+        file: message.file,
+      })
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .executeTakeFirst();
+    return numInsertedOrUpdatedRows === 1n;
+  }
+
+  async has(id: string): Promise<boolean> {
+    const row = await this.#store
+      .selectFrom('voicemails')
+      .select('id')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  async count(accountId: string): Promise<number> {
+    const { count } = await this.#store
+      .selectFrom('voicemails')
+      .select((select) => select.fn.countAll<number>().as('count'))
+      .where('account_id', '=', accountId)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
+  /** Newest first. */
+  async list(accountId: string): Promise<Voicemail[]> {
+    const rows = await this.#store
+      .selectFrom('voicemails')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .orderBy('stored_at', 'desc')
+      .orderBy('id')
+      .execute();
+    return rows.map((row) => ({
+      id: row.id,
+      number: row.number,
+      caller: row.calling,
+      storedAt: row.stored_at,
+      durationMs: row.duration_ms,
+      heardAt: row.heard_at,
+    }));
+  }
+
+  /** True when the account has this message. */
+  async isOf(accountId: string, id: string): Promise<boolean> {
+    const row = await this.#store
+      .selectFrom('voicemails')
+      .select('id')
+      .where('account_id', '=', accountId)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  /** @param heardAt null makes it new again. False when the account has no such message. */
+  async setHeard(accountId: string, id: string, heardAt: number | null): Promise<boolean> {
+    const { numUpdatedRows } = await this.#store
+      .updateTable('voicemails')
+      .set({ heard_at: heardAt })
+      .where('account_id', '=', accountId)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return numUpdatedRows === 1n;
+  }
+
+  async delete(accountId: string, id: string): Promise<boolean> {
+    const { numDeletedRows } = await this.#store
+      .deleteFrom('voicemails')
+      .where('account_id', '=', accountId)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return numDeletedRows === 1n;
+  }
+}

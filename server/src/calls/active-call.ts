@@ -1,0 +1,348 @@
+import type { Clock } from '@ringthrough/sip';
+import type { Alerting } from '../alerting/index.ts';
+import type { Fabric } from '../fabric/index.ts';
+import type { Logger } from '../log.ts';
+import type { MediaPlane } from '../media/index.ts';
+import type { DeviceAddress } from '../registration/index.ts';
+import type { Arrival } from './arrival.ts';
+import { Call } from './call.ts';
+import type { CallRecords } from './call-records.ts';
+import type {
+  CallInput,
+  CallLimits,
+  CallOutput,
+  CallState,
+  CallSummary,
+  CallTimer,
+  DeviceLoss,
+  HandOverReason,
+} from './call-types.ts';
+import type { CallerLeg } from './caller-leg.ts';
+import { DeviceLeg, type Inviter } from './device-leg.ts';
+import type { CalledNumber } from './number-directory.ts';
+import { callerEnd } from './sip-causes.ts';
+
+/** What every call needs; the same for all of them. */
+export interface CallNeighbours {
+  inviter: Inviter;
+  media: MediaPlane;
+  alerting: Pick<Alerting, 'takeCall' | 'missed'>;
+  records: CallRecords;
+  fabric: Fabric;
+  clock: Clock;
+  /** Unix milliseconds. */
+  now: () => number;
+  log: Logger;
+  /** SIP domain of the devices. */
+  domain: string;
+  limits: CallLimits;
+  /** Silence that counts: a leg is not missed before it had this long to speak. */
+  silenceTimeoutMs: number;
+}
+
+export interface ActiveCallOptions {
+  id: string;
+  arrivedAt: number;
+  number: CalledNumber;
+  arrival: Arrival;
+  carrierId: string;
+  caller: CallerLeg;
+  /** For the device legs, one less than the INVITE had. */
+  maxForwards: number;
+  neighbours: CallNeighbours;
+  /** Called once, when nothing of the call is left. */
+  onFinished: (call: ActiveCall) => void;
+}
+
+/**
+ * Carries one call: feeds its core and does what the core says. Inputs are taken one at a time, in order of their
+ * arrival; what takes time (media, records) runs beside and comes back as a further input, to be judged by the state
+ * the call is in then.
+ */
+export class ActiveCall {
+  readonly id: string;
+  readonly number: CalledNumber;
+  readonly #options: ActiveCallOptions;
+  readonly #neighbours: CallNeighbours;
+  readonly #core: Call;
+  readonly #log: Logger;
+  readonly #legs = new Map<string, DeviceLeg>();
+  readonly #addresses = new Map<string, DeviceAddress>();
+  readonly #timers = new Map<CallTimer, unknown>();
+  readonly #inbox: CallInput[] = [];
+  #working = false;
+  #broken = false;
+  #winner: DeviceLeg | undefined;
+  #connectedAt = 0;
+  #opened: Promise<void> = Promise.resolve();
+  #recorded: Promise<void> = Promise.resolve();
+  #announce: () => void = () => undefined;
+
+  constructor(options: ActiveCallOptions) {
+    this.id = options.id;
+    this.number = options.number;
+    this.#options = options;
+    this.#neighbours = options.neighbours;
+    this.#core = new Call(options.neighbours.limits, options.arrivedAt);
+    this.#log = options.neighbours.log.child({ callId: options.id });
+  }
+
+  get state(): CallState {
+    return this.#core.state;
+  }
+
+  get accountId(): string {
+    return this.number.accountId;
+  }
+
+  get arrivedAt(): number {
+    return this.#options.arrivedAt;
+  }
+
+  /** Rings the devices, or goes to the alerting server when there are none. */
+  start(devices: readonly DeviceAddress[]): void {
+    const { caller, arrival, arrivedAt } = this.#options;
+    const { number } = this;
+    this.#opened = this.#neighbours.records.open({
+      id: this.id,
+      accountId: number.accountId,
+      called: number.number,
+      calling: arrival.calling,
+      reason: number.reason,
+      carrierId: this.#options.carrierId,
+      trunkCallId: caller.session.callId,
+      arrivedAt,
+    });
+    this.#opened.catch((error: unknown) => this.#log.error({ err: error }, 'cannot record a call'));
+    caller.onGone((gone) => this.post({ type: gone }));
+    caller.media.on('silent', () => this.#silent(caller.onHold));
+    for (const device of devices) this.#remember(device);
+    this.post({ type: 'arrived', devices });
+  }
+
+  /** Takes an input; it is worked off before this returns, unless the call is busy with another one. */
+  post(input: CallInput): void {
+    this.#inbox.push(input);
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#work(next);
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  /** These are the addresses of a device now: new ones ring, ringing ones that are gone stop. */
+  deviceChanged(deviceId: string, addresses: readonly DeviceAddress[], why: DeviceLoss | undefined): void {
+    const live = new Set(addresses.map((address) => address.contactUri));
+    for (const { device } of [...this.#legs.values()]) {
+      if (why === undefined || device.deviceId !== deviceId || live.has(device.contactUri)) continue;
+      this.post({ type: 'device-unregistered', deviceId, contactUri: device.contactUri, why });
+    }
+    for (const device of addresses) {
+      this.#remember(device);
+      this.post({ type: 'device-registered', device });
+    }
+  }
+
+  /** Resolves when the call is recorded. */
+  async shutdown(): Promise<void> {
+    this.post({ type: 'shutdown' });
+    await this.#recorded;
+  }
+
+  #work(input: CallInput): void {
+    try {
+      const before = this.#core.state;
+      const outputs = this.#core.input(input, this.#neighbours.now());
+      if (before !== this.#core.state) {
+        this.#log.debug({ input: input.type, from: before, to: this.#core.state }, 'call state');
+      }
+      for (const output of outputs) this.#carryOut(output);
+    } catch (error) {
+      this.#log.error({ err: error, input: input.type }, 'a call broke');
+      // Once: a call that cannot even be ended is let go.
+      if (!this.#broken) this.#inbox.push({ type: 'broken-invariant' });
+      this.#broken = true;
+    }
+  }
+
+  #carryOut(output: CallOutput): void {
+    switch (output.type) {
+      case 'start-leg':
+        this.#startLeg(output.legId, output.device.contactUri, output.device.deviceId);
+        return;
+      case 'cancel-leg':
+        this.#legs.get(output.legId)?.cancel(output.reason);
+        return;
+      case 'bye-leg':
+        this.#legs.get(output.legId)?.bye(output.reason);
+        return;
+      case 'leg-over':
+        this.#legOver(output.legId);
+        return;
+      case 'ring-caller':
+        this.#options.caller.session.progress(180);
+        return;
+      case 'connect':
+        this.#beside(this.#connect(output.legId));
+        return;
+      case 'answer-caller':
+        this.#connectedAt = this.#neighbours.now();
+        this.#options.caller.accept();
+        return;
+      case 'hand-over':
+        this.#beside(this.#handOver(output.reason));
+        return;
+      case 'end-caller':
+        this.#endCaller(output.cause);
+        return;
+      case 'arm-timer':
+        this.#arm(output.timer, output.dueAt);
+        return;
+      case 'cancel-timer':
+        this.#disarm(output.timer);
+        return;
+      case 'record':
+        this.#recorded = this.#record(output.summary);
+        this.#beside(this.#recorded);
+        return;
+      case 'changed':
+        this.#changed();
+        return;
+      case 'finished':
+        this.#beside(this.#finish());
+        return;
+    }
+  }
+
+  #startLeg(legId: string, contactUri: string, deviceId: string): void {
+    const device = this.#addresses.get(`${deviceId} ${contactUri}`);
+    if (device === undefined) throw new Error('a leg to an unknown address');
+    const { inviter, media, domain } = this.#neighbours;
+    const { caller, arrival, maxForwards } = this.#options;
+    const leg = new DeviceLeg({
+      legId,
+      callId: this.id,
+      device,
+      inviter,
+      media,
+      codecs: caller.codecs,
+      domain,
+      called: this.number.number,
+      calling: arrival.calling,
+      callingAsserted: arrival.callingAsserted,
+      maxForwards,
+      tell: (input) => this.post(input),
+    });
+    this.#legs.set(legId, leg);
+    this.#beside(leg.start());
+  }
+
+  /** The winner's media is kept for the report. */
+  #legOver(legId: string): void {
+    const leg = this.#legs.get(legId);
+    if (leg !== undefined) this.#beside(leg.close());
+  }
+
+  async #connect(legId: string): Promise<void> {
+    const leg = this.#legs.get(legId);
+    try {
+      if (leg === undefined) throw new Error('an unknown leg is to be connected');
+      const media = await leg.negotiate();
+      await this.#options.caller.connect(media);
+      media.on('silent', () => this.#silent(leg.onHold));
+      this.#winner = leg;
+      this.post({ type: 'media-ready', legId });
+    } catch (error) {
+      this.#log.info({ err: error }, 'an answer without usable media');
+      this.post({ type: 'media-failed', legId });
+    }
+  }
+
+  async #handOver(reason: HandOverReason): Promise<void> {
+    const { caller } = this.#options;
+    try {
+      const result = await this.#neighbours.alerting.takeCall({
+        ...this.#missedCall(),
+        reason,
+        carrier: caller,
+      });
+      this.#announce = result.announce;
+      this.post({ type: 'alerting-ended', outcome: result.outcome, answeredAt: result.answeredAt });
+    } catch (error) {
+      this.#log.error({ err: error }, 'the alerting server failed');
+      this.#endCaller('broken-invariant');
+      this.post({ type: 'alerting-ended', outcome: 'failed', answeredAt: undefined });
+    }
+  }
+
+  #endCaller(cause: Parameters<typeof callerEnd>[0]): void {
+    const { session } = this.#options.caller;
+    const { status, headers } = callerEnd(cause);
+    if (session.state === 'early') session.reject(status, { headers });
+    else if (session.state !== 'terminated') session.bye({ headers });
+  }
+
+  /** Written when the media is closed, so that its numbers are final. */
+  async #record(summary: CallSummary): Promise<void> {
+    const [carrier, client] = await Promise.all([this.#options.caller.close(), this.#winner?.close()]);
+    await this.#opened;
+    await this.#neighbours.records.close(this.id, summary, { carrier, client });
+    this.#changed();
+    this.#announce();
+    const unheard = summary.handOver === undefined && summary.outcome === 'missed';
+    if (unheard) await this.#neighbours.alerting.missed(this.#missedCall());
+  }
+
+  async #finish(): Promise<void> {
+    try {
+      await this.#recorded;
+    } finally {
+      this.#options.onFinished(this);
+    }
+  }
+
+  #missedCall() {
+    const { id: callId, accountId, number } = this;
+    const { calling } = this.#options.arrival;
+    return { callId, accountId, number: number.number, answerMode: number.answerMode, calling };
+  }
+
+  /** R-END: no packet for the configured time, and nobody is on hold. */
+  #silent(onHold: boolean): void {
+    const connectedFor = this.#neighbours.now() - this.#connectedAt;
+    const held = onHold || this.#options.caller.onHold || this.#winner?.onHold === true;
+    if (held || connectedFor < this.#neighbours.silenceTimeoutMs) return;
+    this.post({ type: 'media-silent' });
+  }
+
+  #remember(device: DeviceAddress): void {
+    this.#addresses.set(`${device.deviceId} ${device.contactUri}`, device);
+  }
+
+  #arm(timer: CallTimer, dueAt: number): void {
+    const { clock, now } = this.#neighbours;
+    const handle = clock.setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        this.post({ type: 'timer', timer });
+      },
+      Math.max(0, dueAt - now()),
+    );
+    this.#timers.set(timer, handle);
+  }
+
+  #disarm(timer: CallTimer): void {
+    this.#neighbours.clock.clearTimeout(this.#timers.get(timer));
+    this.#timers.delete(timer);
+  }
+
+  #changed(): void {
+    this.#neighbours.fabric.publish('call.changed', { accountId: this.accountId, callId: this.id });
+  }
+
+  #beside(task: Promise<unknown>): void {
+    task.catch((error: unknown) => this.#log.error({ err: error }, 'a task of a call failed'));
+  }
+}

@@ -1,0 +1,176 @@
+import type { LegReport } from '../media/index.ts';
+import type { CallOutcome, Store } from '../store/index.ts';
+import type { ForwardReason } from './arrival.ts';
+import type { CallSummary } from './call-types.ts';
+
+/** What is known when a call arrives. */
+export interface CallArrival {
+  id: string;
+  accountId: string;
+  called: string;
+  calling: string | undefined;
+  reason: ForwardReason;
+  carrierId: string;
+  trunkCallId: string;
+  arrivedAt: number;
+}
+
+/** Media of one leg in the CDR: milliseconds and packets. */
+export type LegQuality = Omit<LegReport, 'codec'>;
+
+/** One line of a person's call log. Times in unix milliseconds. */
+export interface CallRecord {
+  id: string;
+  /** The called number. */
+  number: string;
+  /** Null when withheld. */
+  caller: string | null;
+  reason: string;
+  arrivedAt: number;
+  answeredAt: number | null;
+  endedAt: number;
+  /** From answer to end; 0 when not answered. */
+  durationMs: number;
+  outcome: CallOutcome;
+  cause: string | null;
+  /** Null when no device answered, or when it has been removed since. */
+  device: { id: string; name: string } | null;
+  codecs: { carrier: string | null; client: string | null } | null;
+  quality: { carrier: LegQuality | null; client: LegQuality | null } | null;
+}
+
+/** The calls table. What resolves is durable. */
+export class CallRecords {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** The call has come; a process that dies from here on leaves a trace of it. */
+  async open(arrival: CallArrival): Promise<void> {
+    await this.#store.insertInto('calls').values(row(arrival)).execute();
+  }
+
+  /** The one record of its end. */
+  async close(
+    callId: string,
+    summary: CallSummary,
+    legs: { carrier: LegReport | undefined; client: LegReport | undefined },
+  ): Promise<void> {
+    await this.#store
+      .updateTable('calls')
+      .set({
+        ringing_at: summary.ringingAt ?? null,
+        answered_at: summary.answeredAt ?? null,
+        ended_at: summary.endedAt,
+        outcome: summary.outcome,
+        cause: summary.cause === 'alerting' ? (summary.handOver ?? null) : summary.cause,
+        answered_device_id: await this.#existing(summary.answeredDeviceId),
+        trunk_codec: legs.carrier?.codec ?? null,
+        client_codec: legs.client?.codec ?? null,
+        quality: JSON.stringify({ carrier: qualityOf(legs.carrier), client: qualityOf(legs.client) }),
+      })
+      .where('id', '=', callId)
+      .execute();
+  }
+
+  /** A call that was refused at once: for a number nobody linked, or for lack of a codec. */
+  async refused(
+    call: Omit<CallArrival, 'accountId' | 'called'> & { accountId: string | null; called: string | null },
+    outcome: 'unknown-number' | 'failed',
+    cause: string,
+  ): Promise<void> {
+    await this.#store
+      .insertInto('calls')
+      .values({ ...row(call), ended_at: call.arrivedAt, outcome, cause })
+      .execute();
+  }
+
+  /** Calls that the last process left open ended with it; a message it had recorded makes it voicemail. */
+  async recover(now: number): Promise<number> {
+    const open = await this.#store
+      .selectFrom('calls')
+      .leftJoin('voicemails', 'voicemails.call_id', 'calls.id')
+      .select(['calls.id', 'calls.arrived_at', 'voicemails.id as voicemail_id'])
+      .where('ended_at', 'is', null)
+      .execute();
+    for (const call of open) {
+      const outcome = call.voicemail_id === null ? 'failed' : 'voicemail';
+      await this.#store
+        .updateTable('calls')
+        .set({ ended_at: now, outcome, cause: 'interrupted' })
+        .where('id', '=', call.id)
+        .execute();
+    }
+    return open.length;
+  }
+
+  /** Newest first. @param before only calls that arrived earlier than this, unix milliseconds */
+  async history(accountId: string, options: { before?: number; limit: number }): Promise<CallRecord[]> {
+    const rows = await this.#store
+      .selectFrom('calls')
+      .leftJoin('devices', 'devices.id', 'calls.answered_device_id')
+      .selectAll('calls')
+      .select('devices.name as device_name')
+      .where('calls.account_id', '=', accountId)
+      .where('calls.ended_at', 'is not', null)
+      .where('calls.arrived_at', '<', options.before ?? Number.MAX_SAFE_INTEGER)
+      .orderBy('calls.arrived_at', 'desc')
+      .limit(options.limit)
+      .execute();
+    return rows.map((call) => ({
+      id: call.id,
+      number: call.called ?? '',
+      caller: call.calling,
+      reason: call.reason ?? 'unknown',
+      arrivedAt: call.arrived_at,
+      answeredAt: call.answered_at,
+      endedAt: call.ended_at as number,
+      durationMs: call.answered_at === null ? 0 : (call.ended_at as number) - call.answered_at,
+      outcome: call.outcome ?? 'failed',
+      cause: call.cause,
+      device:
+        call.answered_device_id === null
+          ? null
+          : { id: call.answered_device_id, name: call.device_name ?? '' },
+      codecs:
+        call.trunk_codec === null && call.client_codec === null
+          ? null
+          : { carrier: call.trunk_codec, client: call.client_codec },
+      quality: call.quality === null ? null : JSON.parse(call.quality),
+    }));
+  }
+
+  /** A device may be removed while it is in a call; its row is gone then. */
+  async #existing(deviceId: string | undefined): Promise<string | null> {
+    if (deviceId === undefined) return null;
+    const device = await this.#store
+      .selectFrom('devices')
+      .select('id')
+      .where('id', '=', deviceId)
+      .executeTakeFirst();
+    return device?.id ?? null;
+  }
+}
+
+function row(
+  call: Omit<CallArrival, 'accountId' | 'called'> & { accountId: string | null; called: string | null },
+) {
+  return {
+    id: call.id,
+    account_id: call.accountId,
+    called: call.called,
+    calling: call.calling ?? null,
+    reason: call.reason,
+    carrier_id: call.carrierId,
+    trunk_call_id: call.trunkCallId,
+    arrived_at: call.arrivedAt,
+  };
+}
+
+function qualityOf(report: LegReport | undefined): LegQuality | null {
+  if (report === undefined) return null;
+  const { codec: _, ...quality } = report;
+  return quality;
+}

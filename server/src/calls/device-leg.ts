@@ -1,0 +1,156 @@
+import {
+  formatNameAddr,
+  type SipRequest as Request,
+  SipRequest,
+  type SipResponse,
+  type UacSession,
+} from '@ringthrough/sip';
+import type { LegReport, MediaLeg, MediaPlane, OpenLegOptions } from '../media/index.ts';
+import type { DeviceAddress } from '../registration/index.ts';
+import type { CallInput, LegEndReason } from './call-types.ts';
+import { SessionMedia } from './session-media.ts';
+import { legEnd } from './sip-causes.ts';
+
+/** The part of the SIP stack that rings devices. */
+export interface Inviter {
+  invite(options: { request: Request; target: DeviceAddress['target'] }): UacSession;
+}
+
+export interface DeviceLegOptions {
+  legId: string;
+  callId: string;
+  device: DeviceAddress;
+  inviter: Inviter;
+  media: MediaPlane;
+  codecs: OpenLegOptions['codecs'];
+  domain: string;
+  /** E.164. */
+  called: string;
+  /** E.164; undefined when withheld. */
+  calling: string | undefined;
+  callingAsserted: boolean;
+  maxForwards: number;
+  /** Takes what happens on this leg. */
+  tell(input: CallInput): void;
+}
+
+/** One ringing device: its INVITE and its media. After `cancel` or `bye` it still tells when it is over. */
+export class DeviceLeg {
+  readonly device: DeviceAddress;
+  readonly #options: DeviceLegOptions;
+  #media: MediaLeg | undefined;
+  #session: UacSession | undefined;
+  #dialogMedia: SessionMedia | undefined;
+  #answer = '';
+  #givenUp = false;
+  #inConversation = false;
+
+  constructor(options: DeviceLegOptions) {
+    this.#options = options;
+    this.device = options.device;
+  }
+
+  get onHold(): boolean {
+    return this.#dialogMedia?.onHold === true;
+  }
+
+  /** Undefined until the INVITE is on its way. */
+  get media(): MediaLeg | undefined {
+    return this.#media;
+  }
+
+  /** Sends the INVITE. What goes wrong is told as `leg-failed`. */
+  async start(): Promise<void> {
+    const { callId, device, codecs, media, legId, tell } = this.#options;
+    try {
+      const webrtc = device.transport === 'ws';
+      this.#media = await media.openLeg({
+        callId,
+        kind: webrtc ? 'webrtc' : 'rtp',
+        codecs: webrtc ? ['opus', ...codecs] : codecs,
+      });
+      const offer = await this.#media.createOffer();
+      if (this.#givenUp) throw new Error('given up before the INVITE was sent');
+      this.#session = this.#options.inviter.invite({ request: this.#invite(offer), target: device.target });
+      this.#listen(this.#session);
+    } catch {
+      tell({ type: 'leg-failed', legId, lost: false });
+      await this.close();
+    }
+  }
+
+  /** Takes the device's SDP answer. @throws MediaError */
+  async negotiate(): Promise<MediaLeg> {
+    const media = this.#media;
+    const session = this.#session;
+    if (media === undefined || session === undefined) throw new Error('a leg that never rang has answered');
+    await media.acceptAnswer(this.#answer);
+    this.#dialogMedia = new SessionMedia(session, media);
+    this.#inConversation = true;
+    return media;
+  }
+
+  cancel(reason: LegEndReason): void {
+    this.#givenUp = true;
+    this.#session?.cancel({ headers: legEnd(reason, false) });
+  }
+
+  bye(reason: LegEndReason): void {
+    this.#givenUp = true;
+    this.#session?.bye({ headers: legEnd(reason, this.#inConversation) });
+  }
+
+  /** Frees the media. Idempotent; undefined when there was none. */
+  async close(): Promise<LegReport | undefined> {
+    this.#givenUp = true;
+    this.#dialogMedia?.stop();
+    return this.#media?.close();
+  }
+
+  #listen(session: UacSession): void {
+    const { legId, tell } = this.#options;
+    session.on('provisional', ({ status }) => {
+      if (status === 180 || status === 183) tell({ type: 'leg-ringing', legId });
+    });
+    session.on('accepted', (response) => {
+      this.#answer = Buffer.from(response.body).toString('utf8');
+      tell({ type: 'leg-answered', legId });
+    });
+    session.on('rejected', (response) => tell(this.#rejected(response)));
+    session.on('ended', ({ by }) => {
+      tell({ type: 'leg-ended', legId, lost: by === 'transport' || by === 'timeout' });
+    });
+  }
+
+  /** A connection that broke is no refusal: the device may come back while it still rings. */
+  #rejected(response: SipResponse): CallInput {
+    const { legId, device } = this.#options;
+    const broken = 'flow' in device.target && device.target.flow.closed;
+    if (broken) return { type: 'leg-failed', legId, lost: true };
+    return { type: 'leg-rejected', legId, status: response.status };
+  }
+
+  #invite(offer: string): SipRequest {
+    const { device, domain, called, calling, callingAsserted, maxForwards } = this.#options;
+    const headers: Array<[string, string]> = [
+      ['From', callerAddress(calling, domain)],
+      ['To', `<sip:${device.sipUser}@${domain}>`],
+      ['Max-Forwards', String(maxForwards)],
+      // RFC 7315 4.2: tells the client which of the person's numbers was called.
+      ['P-Called-Party-ID', `<sip:${called}@${domain}>`],
+      ['Content-Type', 'application/sdp'],
+    ];
+    if (calling !== undefined && callingAsserted) {
+      headers.push(['P-Asserted-Identity', `<sip:${calling}@${domain}>`]);
+    }
+    return new SipRequest('INVITE', device.contactUri, { headers, body: offer });
+  }
+}
+
+/** RFC 3323 section 4.1 for a withheld number. */
+function callerAddress(calling: string | undefined, domain: string): string {
+  if (calling === undefined) {
+    return formatNameAddr({ displayName: 'Anonymous', uri: 'sip:anonymous@anonymous.invalid' });
+  }
+  return formatNameAddr({ displayName: calling, uri: `sip:${calling}@${domain}` });
+}

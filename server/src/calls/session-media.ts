@@ -1,0 +1,71 @@
+import type { ReinviteRequest, UacSession, UasSession } from '@ringthrough/sip';
+import { MediaError, type MediaLeg } from '../media/index.ts';
+
+/**
+ * What both kinds of leg do in a dialog: re-INVITE and UPDATE go to the leg's own media (hold, new address), so the
+ * other side never notices; INFO with keys (RFC 6086 and older) is accepted, as keys come by RFC 4733 anyway.
+ */
+export class SessionMedia {
+  readonly #session: UacSession | UasSession;
+  readonly #media: MediaLeg;
+  readonly #stops: Array<() => void>;
+  #onHold = false;
+  /** We made an offer in a response; the answer is in the next ACK. */
+  #answerDue = false;
+
+  constructor(session: UacSession | UasSession, media: MediaLeg) {
+    this.#session = session;
+    this.#media = media;
+    this.#stops = [
+      session.on('reinvite', (reinvite) => void this.#renegotiate(reinvite)),
+      session.on('confirmed', (ack) => void this.#lateAnswer(Buffer.from(ack.body).toString('utf8'))),
+      session.on('request', (incoming) => {
+        if (incoming.request.method !== 'INFO') return false;
+        incoming.respond(200);
+        return true;
+      }),
+    ];
+  }
+
+  /** The peer has put us on hold and may be silent for as long as it likes. */
+  get onHold(): boolean {
+    return this.#onHold;
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop();
+  }
+
+  async #renegotiate({ offer, accept, reject }: ReinviteRequest): Promise<void> {
+    try {
+      if (offer === undefined) {
+        this.#answerDue = true;
+        accept(await this.#media.createOffer());
+        return;
+      }
+      const answer = await this.#media.acceptOffer(offer);
+      this.#onHold = isHold(offer);
+      accept(answer);
+    } catch (error) {
+      // RFC 3261 14.2: the session goes on as it was.
+      reject(error instanceof MediaError && error.code === 'closed' ? 481 : 488);
+    }
+  }
+
+  async #lateAnswer(sdp: string): Promise<void> {
+    if (!this.#answerDue) return;
+    this.#answerDue = false;
+    try {
+      await this.#media.acceptAnswer(sdp);
+      this.#onHold = isHold(sdp);
+    } catch {
+      // An offer of ours that is not answered well leaves no session (RFC 3261 13.2.1).
+      this.#session.bye({ headers: [['Reason', 'SIP;cause=488;text="Not Acceptable Here"']] });
+    }
+  }
+}
+
+/** RFC 3264 section 8.4: the peer sends nothing (`inactive`), or only what it likes (`sendonly`); or the old 0.0.0.0. */
+export function isHold(sdp: string): boolean {
+  return /^a=(sendonly|inactive)\s*$/m.test(sdp) || /^c=IN IP4 0\.0\.0\.0\s*$/m.test(sdp);
+}
