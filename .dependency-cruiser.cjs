@@ -46,7 +46,7 @@ module.exports = {
       name: 'packages-through-index',
       severity: 'error',
       from: { path: '^(server|lab|client|interop|bench)/' },
-      to: { path: '^packages/[^/]+/src/', pathNot: '^packages/[^/]+/src/index\\.ts$' },
+      to: { path: '^packages/[^/]+/src/', pathNot: '^packages/[^/]+/src/(testing/)?index\\.ts$' },
     },
     {
       name: 'modules-through-index',
