@@ -8,6 +8,15 @@ export { VoiceDetector } from './dsp/voice-detector.ts';
 export { type DtmfEvent, dtmfCode, dtmfKey, parseDtmfEvent, writeDtmfEvent } from './dtmf/dtmf-event.ts';
 export { type DtmfPress, DtmfReceiver, type DtmfReceiverOptions } from './dtmf/dtmf-receiver.ts';
 export { type DtmfFrame, DtmfSender, type DtmfSenderOptions } from './dtmf/dtmf-sender.ts';
+export { AudioPlayout, type AudioPlayoutOptions } from './jitter/audio-playout.ts';
+export {
+  type BufferedPacket,
+  JitterBuffer,
+  type JitterBufferOptions,
+  type JitterBufferStats,
+  type PlayoutFrame,
+  type PushResult,
+} from './jitter/jitter-buffer.ts';
 export {
   isRtcp,
   type RtpFields,
