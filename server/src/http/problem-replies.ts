@@ -36,7 +36,8 @@ const byFastifyCode: Record<string, ProblemCode> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
 };
 
-function toProblem(error: FastifyError): Problem {
+/** The answer to any error; what we do not know is ours (500). */
+export function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const faults = error.validation.map(

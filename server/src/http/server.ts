@@ -4,7 +4,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Api, ApiContext, ApiServices } from './context.ts';
 import { exposeMetrics, type GaugeSource } from './metrics.ts';
 import { describeApi } from './openapi.ts';
-import { replyWithProblems } from './problem-replies.ts';
+import { replyWithProblems, sendProblem, toProblem } from './problem-replies.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { logRequests } from './request-log.ts';
 import { accountRoutes } from './routes/account.ts';
@@ -36,10 +36,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     trustProxy: config.http.trustedProxies.length > 0 ? [...config.http.trustedProxies] : false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
-    ajv: { customOptions: { strict: false } },
+    // A URL that cannot be decoded never reaches a route or the error handler.
+    frameworkErrors: (error, _request, reply) => sendProblem(reply, toProblem(error)),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  app.removeContentTypeParser('text/plain');
   app.decorateRequest('session', null);
   replyWithProblems(app, log);
   addSecurityHeaders(app, config);

@@ -16,6 +16,8 @@ export async function serveClient(app: FastifyInstance, folder: string): Promise
     wildcard: true,
     // Vite puts a hash of the content into the names under assets/: those never change.
     setHeaders: (reply, path) => {
+      // sendFile comes here too, with files of others.
+      if (!path.startsWith(folder)) return;
       const immutable = path.startsWith(join(folder, 'assets'));
       reply.header('cache-control', immutable ? 'public, max-age=31536000, immutable' : 'no-cache');
     },

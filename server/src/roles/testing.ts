@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { stringify } from 'yaml';
-import { parseConfig } from '../config.ts';
+import { type Config, parseConfig } from '../config.ts';
 import { LocalFabric } from '../fabric/index.ts';
 import { type CallEntry, createHttpServer, type VoicemailEntry } from '../http/index.ts';
-import { createLogger } from '../log.ts';
+import { createLogger, type Logger } from '../log.ts';
 import { loadMasterKey, openStore, type Store } from '../store/index.ts';
 import { createServices, type Services } from './services.ts';
 
@@ -87,6 +87,7 @@ export class TestHouse {
   store!: Store;
   services!: Services;
   app!: FastifyInstance;
+  rebuild!: () => Promise<void>;
 
   static async open(settings: Record<string, unknown> = {}): Promise<TestHouse> {
     const house = new TestHouse();
@@ -110,7 +111,7 @@ export class TestHouse {
     return house;
   }
 
-  async #build(config: ReturnType<typeof parseConfig>): Promise<void> {
+  async #build(config: Config): Promise<void> {
     const log = createLogger(
       { level: 'trace', destination: 'none' },
       { write: (line) => this.logLines.push(line) },
@@ -122,11 +123,18 @@ export class TestHouse {
     const ownOrigin = () => 'http://127.0.0.1:1';
     this.services = createServices({ config, store, fabric, log, masterKey, ownOrigin, now });
     this.services.sms.start();
-    this.app = await createHttpServer({
+    this.rebuild = async () => {
+      this.app = await this.#createApp(config, log);
+    };
+    await this.rebuild();
+  }
+
+  #createApp(config: Config, log: Logger): Promise<FastifyInstance> {
+    return createHttpServer({
       ...this.services,
       config,
       log,
-      fabric,
+      fabric: this.fabric,
       calls: { history: async () => this.callLog },
       voicemails: {
         voicemails: async () => this.voicemails,

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { PasswordHasher } from './password-hasher.ts';
+
+const hasher = new PasswordHasher({ memoryKib: 8192, passes: 1 });
+
+describe('PasswordHasher', () => {
+  it('knows the password again, and no other', async () => {
+    const hash = await hasher.hash('correct horse');
+    expect(hash).toMatch(/^\$argon2id\$v=19\$m=8192,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+    expect(await hasher.verify('correct horse', hash)).toBe(true);
+    expect(await hasher.verify('correct horsf', hash)).toBe(false);
+    expect(await hasher.hash('correct horse')).not.toBe(hash);
+  });
+
+  it('takes two spellings of one text for one password', async () => {
+    expect(await hasher.verify('cafe\u0301 noir', await hasher.hash('caf\u00e9 noir'))).toBe(true);
+  });
+
+  it('refuses everything where there is no account', async () => {
+    expect(await hasher.verify('', undefined)).toBe(false);
+    expect(await hasher.verify('correct horse', undefined)).toBe(false);
+  });
+
+  it('reads hashes of older parameters and says that they are old', async () => {
+    const old = await new PasswordHasher({ memoryKib: 9000, passes: 2 }).hash('correct horse');
+    expect(await hasher.verify('correct horse', old)).toBe(true);
+    expect(hasher.outdated(old)).toBe(true);
+    expect(hasher.outdated(await hasher.hash('x'))).toBe(false);
+  });
+
+  it('takes as long for an unknown number as for a wrong password', async () => {
+    const slow = new PasswordHasher({ memoryKib: 19_456, passes: 2 });
+    const hash = await slow.hash('correct horse');
+    const median = async (stored: string | undefined) => {
+      const times: number[] = [];
+      for (let run = 0; run < 7; run += 1) {
+        const start = performance.now();
+        await slow.verify('wrong', stored);
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[3]!;
+    };
+    const [known, unknown] = [await median(hash), await median(undefined)];
+    // A missing hash would answer in microseconds; load on the machine must not fail this.
+    expect(unknown).toBeGreaterThan(known / 3);
+    expect(known).toBeGreaterThan(unknown / 3);
+  });
+});
