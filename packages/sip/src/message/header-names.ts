@@ -6,6 +6,8 @@ export interface HeaderName {
   readonly name: string;
   /** The grammar is a comma-separated list, so one line may hold several values. */
   readonly list: boolean;
+  /** In our table, so certainly a token. */
+  readonly known: boolean;
 }
 
 /** Header fields whose grammar is a list of values. The authentication headers are not (RFC 3261 7.3.1). */
@@ -52,7 +54,7 @@ const known = new Map<string, HeaderName>();
 
 function learn(names: string, list: boolean): void {
   for (const name of names.split(/\s+/)) {
-    const header = { key: name.toLowerCase(), name, list };
+    const header = { key: name.toLowerCase(), name, list, known: true };
     known.set(name, header);
     known.set(header.key, header);
   }
@@ -67,10 +69,29 @@ for (const [compact, key] of Object.entries(compactForms)) {
   known.set(compact.toUpperCase(), header);
 }
 
+/** The usual spellings by length and first letter, so that the parser finds most names without cutting them out. */
+const bySpelling: HeaderName[][] = Array.from({ length: 32 * 32 }, () => []);
+for (const [spelling, header] of known) {
+  if (spelling === header.name) bySpelling[slot(spelling.length, spelling.charCodeAt(0))]?.push(header);
+}
+
+function slot(length: number, firstChar: number): number {
+  return length * 32 + (firstChar & 31);
+}
+
+/** {@link headerName} of `text[start, end)`. */
+export function headerNameAt(text: string, start: number, end: number): HeaderName {
+  const candidates = bySpelling[slot(end - start, text.charCodeAt(start))];
+  if (candidates !== undefined) {
+    for (const header of candidates) if (text.startsWith(header.name, start)) return header;
+  }
+  return headerName(text.slice(start, end));
+}
+
 /** Looks a name up in any case, compact or long. Unknown names are not remembered, so peers cannot fill memory. */
 export function headerName(name: string): HeaderName {
   const exact = known.get(name);
   if (exact !== undefined) return exact;
   const key = name.toLowerCase();
-  return known.get(key) ?? { key, name, list: false };
+  return known.get(key) ?? { key, name, list: false, known: false };
 }

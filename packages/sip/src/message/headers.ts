@@ -81,9 +81,14 @@ export class SipHeaders {
 
   /** Adds a line at the end. */
   add(name: string, value: string): this {
-    this.#names.push(headerName(name));
-    this.#values.push(value);
+    this.append(headerName(name), value);
     return this;
+  }
+
+  /** {@link add} for the parser, which has looked the name up. */
+  append(header: HeaderName, value: string): void {
+    this.#names.push(header);
+    this.#values.push(value);
   }
 
   /** Adds a line above the others of that name, or at the very top: for Via and Record-Route. */

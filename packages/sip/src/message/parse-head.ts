@@ -1,6 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { type SipParseError, type SipParseErrorCode, sipParseError, withoutStatus } from './errors.ts';
 import { isToken, sliceTrimmed } from './grammar.ts';
+import { headerNameAt } from './header-names.ts';
 import type { SipHeaders } from './headers.ts';
 import type { SipLimits } from './limits.ts';
 import { type SipMessage, SipRequest, SipResponse } from './message.ts';
@@ -52,28 +53,28 @@ function parseLines(
   limits: Readonly<SipLimits>,
 ): SipParseErrorCode | undefined {
   let bad: SipParseErrorCode | undefined;
+  let lines = 0;
   let at = start;
   while (at < text.length) {
     let end = lineEnd(text, at);
     const folded = isFold(text, end);
     while (isFold(text, end)) end = lineEnd(text, end + 2);
+    // Bad lines count too: their number bounds the work.
+    if (++lines > limits.maxHeaderCount) return bad ?? 'too-many-headers';
     if (end - at > limits.maxHeaderLineBytes) bad ??= 'header-line-too-long';
-    else if (headers.size >= limits.maxHeaderCount) return bad ?? 'too-many-headers';
-    else bad = parseLine(text, { at, end, folded }, headers) ?? bad;
+    else {
+      const code = folded ? parseFolded(text.slice(at, end), headers) : parseLine(text, at, end, headers);
+      if (code !== undefined) bad ??= code;
+    }
     at = end + 2;
   }
   return bad;
 }
 
-interface Line {
-  at: number;
-  end: number;
-  folded: boolean;
-}
-
 function parseLine(
   text: string,
-  { at, end, folded }: Line,
+  at: number,
+  end: number,
   headers: SipHeaders,
 ): SipParseErrorCode | undefined {
   const colon = text.indexOf(':', at);
@@ -81,12 +82,22 @@ function parseLine(
   // HCOLON allows white space before the colon (RFC 3261 25.1), none before the name.
   let nameEnd = colon;
   while (nameEnd > at && isWhite(text.charCodeAt(nameEnd - 1))) nameEnd--;
-  const name = text.slice(at, nameEnd);
-  if (!isToken(name)) return 'bad-header-line';
-  const value = folded ? unfold(text.slice(colon + 1, end)) : sliceTrimmed(text, colon + 1, end);
-  if (value.includes('\r') || value.includes('\n')) return 'bad-line-end';
-  headers.add(name, value);
+  const name = headerNameAt(text, at, nameEnd);
+  if (!name.known && !isToken(name.name)) return 'bad-header-line';
+  // The end of the line was found by CRLF; a CR or LF before it stands alone.
+  if (indexBefore(text, '\r', colon, end) || indexBefore(text, '\n', colon, end)) return 'bad-line-end';
+  headers.append(name, sliceTrimmed(text, colon + 1, end));
   return undefined;
+}
+
+function parseFolded(line: string, headers: SipHeaders): SipParseErrorCode | undefined {
+  const text = unfold(line);
+  return parseLine(text, 0, text.length, headers);
+}
+
+function indexBefore(text: string, char: string, start: number, end: number): boolean {
+  const found = text.indexOf(char, start);
+  return found >= 0 && found < end;
 }
 
 function lineEnd(text: string, start: number): number {

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { escapesAreWhole, escapeUri, unescapeUri, uriChars } from './escape.ts';
-import { parseDecimal, tokenEnd } from './grammar.ts';
+import { charTable, parseDecimal, tokenEnd } from './grammar.ts';
 import { isUriText } from './parse-head.ts';
 
 /** A SIP, SIPS (RFC 3261 19.1) or tel URI (RFC 3966). Escapes are resolved in every part. */
@@ -85,6 +85,9 @@ function splitHostPort(text: string, start: number, target: { host: string; port
   return end;
 }
 
+/** With the underscore, which no host name has but many devices send. */
+const hostChars = charTable('._-');
+
 /** Reads a host name, IPv4 address or bracketed IPv6 address at `start`; brackets are not part of `host`. */
 export function parseHost(text: string, start: number): { host: string; end: number } | undefined {
   if (text[start] === '[') {
@@ -93,7 +96,7 @@ export function parseHost(text: string, start: number): { host: string; end: num
     return close > 0 && isIPv6(host) ? { host, end: close + 1 } : undefined;
   }
   let end = start;
-  while (end < text.length && /[A-Za-z0-9._-]/.test(text[end]!)) end++;
+  while (end < text.length && hostChars[text.charCodeAt(end)] === 1) end++;
   return end === start ? undefined : { host: text.slice(start, end), end };
 }
 

@@ -2,7 +2,7 @@ import { type SipParseError, sipParseError, withoutStatus } from './errors.ts';
 import { parseDecimal } from './grammar.ts';
 import type { SipMessage, SipRequest, SipResponse } from './message.ts';
 import { parseNameAddr } from './name-addr.ts';
-import { parseUri, uriScheme } from './uri.ts';
+import { parseUri, splitSipUri, uriScheme } from './uri.ts';
 import { parseContacts, parseCSeq } from './values.ts';
 import { parseVia } from './via.ts';
 
@@ -64,7 +64,9 @@ function validateCommon({ headers }: SipMessage): SipParseError | undefined {
 /** A name-addr whose URI is well-formed when it is of a scheme we know; others are opaque (RFC 4475 3.3.4). */
 function isAddress(value: string): boolean {
   const address = parseNameAddr(value);
-  return address !== undefined && (!isOurScheme(address.uri) || parseUri(address.uri) !== undefined);
+  if (address === undefined) return false;
+  if (/^tel:/i.test(address.uri)) return parseUri(address.uri) !== undefined;
+  return !/^sips?:/i.test(address.uri) || splitSipUri(address.uri) !== undefined;
 }
 
 function isOurScheme(uri: string): boolean {
