@@ -53,9 +53,12 @@ export interface MediaLegEvents {
   media: [];
   /** RFC 4733 key, once per press. */
   dtmf: [{ key: string; durationMs: number }];
-  /** Nothing was received for `media.silenceTimeoutSeconds`. */
+  /**
+   * Nothing was received for `media.silenceTimeoutSeconds` though the peer should send, or a webrtc peer has gone (its
+   * DTLS failed or was closed). Once, until something is received again.
+   */
   silent: [];
-  /** The recording reached its maximum or its silence limit and was finished. */
+  /** The recording was finished by its maximum, its silence limit or `close`; the file is on the disk. */
   recordingEnded: [RecordingResult];
 }
 
@@ -73,15 +76,22 @@ export interface LegReport {
 export interface MediaLeg {
   readonly id: string;
   readonly kind: LegKind;
+  /** @throws MediaError `wrong-state` when an offer of ours is still unanswered */
   createOffer(): Promise<string>;
   /** @throws MediaError `bad-sdp`, `no-common-codec` */
   acceptAnswer(sdp: string): Promise<void>;
   /** First offer or a re-offer (hold, new address). @throws MediaError `bad-sdp`, `no-common-codec` */
   acceptOffer(sdp: string): Promise<string>;
-  /** Resolves when played to the end or stopped by `stopPlaying`, `connect` or `close`. */
+  /**
+   * Resolves when played to the end or stopped by `stopPlaying`, `connect`, `echo`, another `play` or `close`. To a
+   * webrtc leg it begins when DTLS is done. WAV files: 16-bit PCM, A-law or µ-law, any rate.
+   * @throws MediaError `wrong-state` before negotiation and while connected, `bad-source`
+   */
   play(source: PlaySource): Promise<'ended' | 'stopped'>;
   stopPlaying(): Promise<void>;
+  /** @throws MediaError `wrong-state` before negotiation, while connected or recording; `bad-source` */
   record(options: RecordOptions): Promise<void>;
+  /** Also after the recording ended by itself. @throws MediaError `wrong-state` when nothing was recorded */
   stopRecording(): Promise<RecordingResult>;
   /** Sends back what comes in (the audio test call). */
   echo(): Promise<void>;
@@ -90,7 +100,14 @@ export interface MediaLeg {
   close(): Promise<LegReport>;
 }
 
-export type MediaErrorCode = 'bad-sdp' | 'no-common-codec' | 'no-free-port' | 'wrong-state' | 'closed';
+/** `bad-source`: a file that cannot be played, or cannot be created to record into. */
+export type MediaErrorCode =
+  | 'bad-sdp'
+  | 'no-common-codec'
+  | 'no-free-port'
+  | 'bad-source'
+  | 'wrong-state'
+  | 'closed';
 
 export class MediaError extends Error {
   readonly code: MediaErrorCode;

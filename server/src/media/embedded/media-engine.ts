@@ -1,0 +1,144 @@
+import type { IcePort } from '@ringthrough/ice';
+import { MediaError, type MediaLegEvents } from '../media-plane.ts';
+import { Bridge } from './bridge.ts';
+import { Leg } from './leg.ts';
+import type { LegTransport, TransportHandlers } from './leg-transport.ts';
+import type { CommandName, Commands, LegEvent, LogLevel, WorkerConfig } from './protocol.ts';
+import { RtpPorts } from './rtp-ports.ts';
+import { RtpTransport } from './rtp-transport.ts';
+import { Scheduler } from './scheduler.ts';
+import { WebrtcTransport } from './webrtc-transport.ts';
+
+/** How often legs look at their timeouts and reports. */
+const CHECK_MS = 100;
+
+export interface EngineOptions {
+  config: WorkerConfig;
+  icePort: IcePort;
+  emit: (event: LegEvent) => void;
+  log: (level: LogLevel, data: Record<string, unknown>, message: string) => void;
+}
+
+type Handlers = { [C in CommandName]: (args: Commands[C]['args']) => Promise<Commands[C]['result']> };
+
+/** All legs of one worker, and the commands for them. */
+export class MediaEngine {
+  readonly #options: EngineOptions;
+  readonly #ports: RtpPorts;
+  readonly #legs = new Map<string, Leg>();
+  readonly #scheduler: Scheduler;
+  readonly #now = () => performance.timeOrigin + performance.now();
+  #checking: NodeJS.Timeout | undefined;
+  readonly #handlers: Handlers;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#ports = new RtpPorts(options.config.host, options.config.rtpPorts);
+    this.#scheduler = new Scheduler(this.#now);
+    this.#handlers = {
+      openLeg: (args) => this.#openLeg(args),
+      createOffer: async ({ legId }) => this.#leg(legId).createOffer(),
+      acceptAnswer: async ({ legId, sdp }) => void (await this.#leg(legId).acceptAnswer(sdp)),
+      acceptOffer: async ({ legId, sdp }) => this.#leg(legId).acceptOffer(sdp),
+      play: async ({ legId, source }) => this.#leg(legId).play(source),
+      stopPlaying: async ({ legId }) => void this.#leg(legId).stopPlaying(),
+      record: async ({ legId, options }) => void (await this.#leg(legId).record(options)),
+      stopRecording: async ({ legId }) => this.#leg(legId).stopRecording(),
+      echo: async ({ legId }) => void this.#leg(legId).echo(),
+      closeLeg: async ({ legId }) => this.#closeLeg(this.#leg(legId)),
+      connect: async ({ legId, otherId }) => this.#connect(this.#leg(legId), this.#leg(otherId)),
+      stats: async () => ({ legs: this.#legs.size, rtpPortsFree: this.#ports.portsFree }),
+      close: async () => this.#close(),
+    };
+  }
+
+  /** @throws MediaError as the command says */
+  execute<C extends CommandName>(command: C, args: Commands[C]['args']): Promise<Commands[C]['result']> {
+    return this.#handlers[command](args);
+  }
+
+  #leg(id: string): Leg {
+    const leg = this.#legs.get(id);
+    if (!leg) throw new MediaError('closed', 'the leg is closed');
+    return leg;
+  }
+
+  async #openLeg(args: Commands['openLeg']['args']): Promise<undefined> {
+    const { legId, callId, kind, codecs } = args;
+    const { config, icePort, emit } = this.#options;
+    let leg: Leg | undefined;
+    const handlers: TransportHandlers = {
+      onRtp: (buffer, length) => this.#guard(leg, (open) => open.onRtp(buffer, length)),
+      onRtcp: (bytes) => this.#guard(leg, (open) => open.onRtcp(bytes)),
+      onFailed: (reason) => {
+        this.#options.log('warn', { callId, leg: legId, reason }, 'media path lost');
+        leg?.onFailed();
+      },
+    };
+    const transport: LegTransport =
+      kind === 'rtp'
+        ? new RtpTransport(await this.#ports.take(), handlers, this.#now)
+        : new WebrtcTransport(icePort, handlers);
+    leg = new Leg({
+      id: legId,
+      callId,
+      kind,
+      codecs,
+      addresses: config.advertisedHosts,
+      transport,
+      scheduler: this.#scheduler,
+      silenceTimeoutMs: config.silenceTimeoutMs,
+      now: this.#now,
+      emit: <E extends keyof MediaLegEvents>(event: E, ...eventArgs: MediaLegEvents[E]) =>
+        emit({ type: 'event', legId, event, args: eventArgs } as LegEvent),
+    });
+    this.#legs.set(legId, leg);
+    this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
+    return undefined;
+  }
+
+  /** A broken invariant ends that leg, not the process. */
+  #guard(leg: Leg | undefined, work: (leg: Leg) => void): void {
+    if (!leg) return;
+    try {
+      work(leg);
+    } catch (error) {
+      const text = error instanceof Error ? error.stack : String(error);
+      this.#options.log('error', { callId: leg.callId, leg: leg.id, error: text }, 'media leg failed');
+      leg.onFailed();
+      void this.#closeLeg(leg).catch(() => undefined);
+    }
+  }
+
+  #check(): void {
+    const now = this.#now();
+    for (const leg of this.#legs.values()) this.#guard(leg, (open) => open.check(now));
+  }
+
+  async #connect(a: Leg, b: Leg): Promise<undefined> {
+    if (a.bridge && a.bridge === b.bridge) return undefined;
+    a.prepareForBridge();
+    b.prepareForBridge();
+    const bridge = new Bridge(a, b, this.#scheduler);
+    a.bridge = bridge;
+    b.bridge = bridge;
+    await bridge.refresh();
+    return undefined;
+  }
+
+  async #closeLeg(leg: Leg): Promise<Commands['closeLeg']['result']> {
+    const report = await leg.close();
+    this.#legs.delete(leg.id);
+    if (this.#legs.size === 0) {
+      clearInterval(this.#checking);
+      this.#checking = undefined;
+    }
+    return report;
+  }
+
+  async #close(): Promise<undefined> {
+    await Promise.allSettled([...this.#legs.values()].map((leg) => this.#closeLeg(leg)));
+    await this.#options.icePort.close();
+    return undefined;
+  }
+}

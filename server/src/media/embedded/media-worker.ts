@@ -1,0 +1,43 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { IcePort } from '@ringthrough/ice';
+import { MediaError } from '../media-plane.ts';
+import { MediaEngine } from './media-engine.ts';
+import type { FromWorker, Request, WorkerConfig } from './protocol.ts';
+
+/** The worker thread's main file: opens the WebRTC port, then executes commands until it is told to close. */
+async function main(): Promise<void> {
+  const port = parentPort;
+  if (!port) throw new Error('this file runs in a worker thread');
+  const config = workerData as WorkerConfig;
+  const say = (message: FromWorker) => port.postMessage(message);
+  const { host, webrtcPort } = config;
+  const icePort = await IcePort.bind({
+    host,
+    port: webrtcPort,
+    onError: (error) =>
+      say({ type: 'log', level: 'error', data: { error: error.message }, message: 'WebRTC port' }),
+  }).catch((error: NodeJS.ErrnoException) => {
+    say({ type: 'listen-failed', code: error.code ?? 'unknown', host, port: webrtcPort });
+    return undefined;
+  });
+  if (!icePort) return;
+  const engine = new MediaEngine({
+    config,
+    icePort,
+    emit: say,
+    log: (level, data, message) => say({ type: 'log', level, data, message }),
+  });
+  port.on('message', (request: Request) => {
+    const { id } = request;
+    engine.execute(request.command, request.args as never).then(
+      (value) => say({ type: 'result', id, value }),
+      (error: unknown) => {
+        const code = error instanceof MediaError ? error.code : undefined;
+        say({ type: 'error', id, code, message: error instanceof Error ? error.message : String(error) });
+      },
+    );
+  });
+  say({ type: 'ready', webrtcPort: icePort.address.port });
+}
+
+await main();
