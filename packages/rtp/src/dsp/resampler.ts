@@ -68,10 +68,21 @@ export class Resampler {
 }
 
 function convolve(work: Float64Array, at: number, coefficients: Float64Array): number {
-  let sum = 0;
+  // Four sums, because each addition would otherwise wait for the one before it.
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
   const taps = coefficients.length;
-  for (let tap = 0; tap < taps; tap++) sum += work[at + tap]! * coefficients[tap]!;
-  return Math.max(-32768, Math.min(32767, Math.round(sum)));
+  const whole = taps & ~3;
+  for (let tap = 0, p = at; tap < whole; tap += 4, p += 4) {
+    a += work[p]! * coefficients[tap]!;
+    b += work[p + 1]! * coefficients[tap + 1]!;
+    c += work[p + 2]! * coefficients[tap + 2]!;
+    d += work[p + 3]! * coefficients[tap + 3]!;
+  }
+  for (let tap = whole; tap < taps; tap++) a += work[at + tap]! * coefficients[tap]!;
+  return Math.max(-32768, Math.min(32767, Math.round(a + b + c + d)));
 }
 
 function polyphase(factor: number, up: boolean): Float64Array[] {
