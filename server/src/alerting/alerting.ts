@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SmsGateway } from '../carrier/index.ts';
 import type { Fabric } from '../fabric/index.ts';
@@ -51,7 +52,7 @@ export class Alerting {
 
   constructor(options: AlertingOptions) {
     this.#options = options;
-    this.#files = new MessageFiles(`${options.dataDir}/${messageFolder}`);
+    this.#files = new MessageFiles(resolve(options.dataDir, messageFolder));
     this.#voicemails = new Voicemails(options.store);
     this.#settings = {
       greetingFile: options.greetingFile ?? defaultGreetingFile,
@@ -102,8 +103,8 @@ export class Alerting {
     return this.#voicemails.list(accountId);
   }
 
-  /** Path of the WAV file; undefined when the account has no such message. */
-  async audioPath(accountId: string, voicemailId: string): Promise<string | undefined> {
+  /** Absolute path of the WAV file; undefined when the account has no such message. */
+  async voicemailAudio(accountId: string, voicemailId: string): Promise<string | undefined> {
     const known = await this.#voicemails.isOf(accountId, voicemailId);
     return known ? this.#files.path(voicemailId) : undefined;
   }

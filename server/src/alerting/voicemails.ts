@@ -6,11 +6,11 @@ export interface Voicemail {
   id: string;
   /** The called number, E.164. */
   number: string;
-  /** Null when withheld. */
-  caller: string | null;
+  /** E.164; undefined when withheld. */
+  calling: string | undefined;
   storedAt: number;
   durationMs: number;
-  heardAt: number | null;
+  heardAt: number | undefined;
 }
 
 /** The voicemails table. What resolves is durable. */
@@ -79,10 +79,10 @@ export class Voicemails {
     return rows.map((row) => ({
       id: row.id,
       number: row.number,
-      caller: row.calling,
+      calling: row.calling ?? undefined,
       storedAt: row.stored_at,
       durationMs: row.duration_ms,
-      heardAt: row.heard_at,
+      heardAt: row.heard_at ?? undefined,
     }));
   }
 

@@ -21,22 +21,23 @@ export type LegQuality = Omit<LegReport, 'codec'>;
 /** One line of a person's call log. Times in unix milliseconds. */
 export interface CallRecord {
   id: string;
-  /** The called number. */
-  number: string;
-  /** Null when withheld. */
-  caller: string | null;
-  reason: string;
+  /** E.164. */
+  called: string | undefined;
+  /** E.164; undefined when withheld. */
+  calling: string | undefined;
+  /** Why the carrier forwarded it: `ForwardReason`. */
+  reason: string | undefined;
   arrivedAt: number;
-  answeredAt: number | null;
+  answeredAt: number | undefined;
   endedAt: number;
-  /** From answer to end; 0 when not answered. */
-  durationMs: number;
-  outcome: CallOutcome;
-  cause: string | null;
-  /** Null when no device answered, or when it has been removed since. */
-  device: { id: string; name: string } | null;
-  codecs: { carrier: string | null; client: string | null } | null;
-  quality: { carrier: LegQuality | null; client: LegQuality | null } | null;
+  outcome: CallOutcome | undefined;
+  /** `EndCause`, or why it went to the alerting server. */
+  cause: string | undefined;
+  /** Undefined when no device answered, or when it has been removed since. */
+  device: { id: string; name: string } | undefined;
+  trunkCodec: string | undefined;
+  clientCodec: string | undefined;
+  quality: { carrier: LegQuality | null; client: LegQuality | null } | undefined;
 }
 
 /** The calls table. What resolves is durable. */
@@ -121,24 +122,21 @@ export class CallRecords {
       .execute();
     return rows.map((call) => ({
       id: call.id,
-      number: call.called ?? '',
-      caller: call.calling,
-      reason: call.reason ?? 'unknown',
+      called: call.called ?? undefined,
+      calling: call.calling ?? undefined,
+      reason: call.reason ?? undefined,
       arrivedAt: call.arrived_at,
-      answeredAt: call.answered_at,
+      answeredAt: call.answered_at ?? undefined,
       endedAt: call.ended_at as number,
-      durationMs: call.answered_at === null ? 0 : (call.ended_at as number) - call.answered_at,
-      outcome: call.outcome ?? 'failed',
-      cause: call.cause,
+      outcome: call.outcome ?? undefined,
+      cause: call.cause ?? undefined,
       device:
-        call.answered_device_id === null
-          ? null
-          : { id: call.answered_device_id, name: call.device_name ?? '' },
-      codecs:
-        call.trunk_codec === null && call.client_codec === null
-          ? null
-          : { carrier: call.trunk_codec, client: call.client_codec },
-      quality: call.quality === null ? null : JSON.parse(call.quality),
+        call.answered_device_id === null || call.device_name === null
+          ? undefined
+          : { id: call.answered_device_id, name: call.device_name },
+      trunkCodec: call.trunk_codec ?? undefined,
+      clientCodec: call.client_codec ?? undefined,
+      quality: call.quality === null ? undefined : JSON.parse(call.quality),
     }));
   }
 

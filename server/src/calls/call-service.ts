@@ -1,0 +1,281 @@
+import type { Flow, IncomingRequest, SipRequest, UasSession } from '@ringthrough/sip';
+import { parseUri } from '@ringthrough/sip';
+import type { Fabric } from '../fabric/index.ts';
+import type { Logger } from '../log.ts';
+import { MediaError, type MediaPlane } from '../media/index.ts';
+import type { Registrar } from '../registration/index.ts';
+import { newId, type Store } from '../store/index.ts';
+import { ActiveCall, type CallNeighbours } from './active-call.ts';
+import { type Arrival, readArrival } from './arrival.ts';
+import { type CallRecord, CallRecords } from './call-records.ts';
+import type { CallState, DeviceLoss } from './call-types.ts';
+import { CallerLeg } from './caller-leg.ts';
+import { echoCall } from './echo-call.ts';
+import { type CalledNumber, NumberDirectory } from './number-directory.ts';
+import { type Refusal, refusalResponse } from './sip-causes.ts';
+
+/** A trunk, as far as calls care. */
+export interface Trunk {
+  /** Of the carrier. */
+  id: string;
+  /** E.164. */
+  cNumber: string;
+  /** ISO 3166. */
+  country: string;
+}
+
+/** Whose switch sends from there. */
+export interface TrunkDirectory {
+  trunkFor(address: string, port: number): Trunk | undefined;
+}
+
+export interface CallServiceOptions extends Omit<CallNeighbours, 'records' | 'limits'> {
+  store: Store;
+  fabric: Fabric;
+  media: MediaPlane;
+  log: Logger;
+  registrar: Registrar;
+  trunks: TrunkDirectory;
+  ringTimeoutMs: number;
+  maxDurationMs: number;
+  maxConcurrent: number;
+  maxConcurrentPerAccount: number;
+}
+
+/** How long a device that lost its network has to come back: while it rings, and in a conversation. */
+const graceMs = 8_000;
+const deviceLostMs = 15_000;
+const connectTimeoutMs = 5_000;
+const maxLegs = 50;
+const defaultMaxForwards = 70;
+
+/** A call in progress, as others may see it. */
+export interface ActiveCallView {
+  id: string;
+  accountId: string;
+  state: CallState;
+  arrivedAt: number;
+}
+
+/** Takes INVITEs of trunks and devices and keeps every call until it is over (R-IN … R-END). */
+export class CallService {
+  readonly #options: CallServiceOptions;
+  readonly #neighbours: CallNeighbours;
+  readonly #records: CallRecords;
+  readonly #numbers: NumberDirectory;
+  readonly #calls = new Map<string, ActiveCall>();
+  readonly #byAccount = new Map<string, Set<ActiveCall>>();
+  /** Calls being looked up, and echo calls: they count, but nobody has to know them. */
+  readonly #others = new Set<Promise<void>>();
+  readonly #unsubscribe: Array<() => void>;
+  #closing = false;
+
+  constructor(options: CallServiceOptions) {
+    this.#options = options;
+    this.#records = new CallRecords(options.store);
+    this.#numbers = new NumberDirectory(options.store);
+    const { ringTimeoutMs, maxDurationMs } = options;
+    this.#neighbours = {
+      ...options,
+      records: this.#records,
+      limits: { ringTimeoutMs, maxDurationMs, graceMs, deviceLostMs, connectTimeoutMs, maxLegs },
+    };
+    const { fabric } = options;
+    this.#unsubscribe = [
+      fabric.subscribe('device.registered', (event) => this.#deviceChanged(event.accountId, event.deviceId)),
+      fabric.subscribe('device.unregistered', ({ accountId, deviceId, why }) =>
+        this.#deviceChanged(accountId, deviceId, why),
+      ),
+    ];
+  }
+
+  /** Ends the records of calls that the last process left open. After `Alerting.start`. @returns how many */
+  start(): Promise<number> {
+    return this.#records.recover(this.#options.now());
+  }
+
+  /**
+   * For `SipStackOptions.screen`: strangers may register and nothing else; anything else of theirs gets no answer
+   * that would tell a scanner that somebody is here.
+   */
+  screen(request: SipRequest, flow: Flow): boolean {
+    if (request.method === 'REGISTER') return true;
+    return this.#trunkOf(flow) !== undefined || this.#options.registrar.knows(flow);
+  }
+
+  /** For the stack's `request`: takes REGISTER, leaves the rest (OPTIONS) to the stack. */
+  handleRequest(incoming: IncomingRequest): boolean {
+    if (incoming.request.method !== 'REGISTER') return false;
+    void this.#options.registrar.handleRegister(incoming);
+    return true;
+  }
+
+  /** For the stack's `invite`. */
+  handleInvite(session: UasSession): void {
+    const trunk = this.#trunkOf(session.flow);
+    if (this.#closing || this.#calls.size + this.#others.size >= this.#options.maxConcurrent) {
+      refuse(session, 'overload');
+      return;
+    }
+    const task = trunk === undefined ? this.#fromDevice(session) : this.#fromTrunk(session, trunk);
+    const guarded = task.catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'an INVITE could not be handled');
+      refuse(session, 'internal');
+    });
+    this.#others.add(guarded);
+    void guarded.then(() => this.#others.delete(guarded));
+  }
+
+  /** Calls in progress. */
+  active(): ActiveCallView[] {
+    return [...this.#calls.values()].map(({ id, accountId, state, arrivedAt }) => ({
+      id,
+      accountId,
+      state,
+      arrivedAt,
+    }));
+  }
+
+  /** Finished calls of the account, newest first. @param options.before only what arrived earlier, unix milliseconds */
+  history(accountId: string, options: { before?: number; limit: number }): Promise<CallRecord[]> {
+    return this.#records.history(accountId, options);
+  }
+
+  /** Takes no more calls, ends those in progress and resolves when they are recorded. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const stop of this.#unsubscribe) stop();
+    await Promise.allSettled([...this.#calls.values()].map((call) => call.shutdown()));
+  }
+
+  async #fromTrunk(session: UasSession, trunk: Trunk): Promise<void> {
+    const caller = new CallerLeg(session, this.#options.media);
+    const arrivedAt = this.#options.now();
+    const id = newId();
+    const maxForwards = Number(session.request.headers.get('Max-Forwards') ?? defaultMaxForwards);
+    if (maxForwards < 1) return refuse(session, 'too-many-hops');
+    const arrival = readArrival(session.request, trunk);
+    const number = await this.#numbers.firstLinked(arrival.called);
+    const refused = (accountId: string | null, outcome: 'unknown-number' | 'failed', cause: Refusal) => {
+      refuse(session, cause);
+      return this.#recordRefusal({ id, session, trunk, arrival, arrivedAt, accountId }, outcome, cause);
+    };
+    if (number === undefined) return refused(null, 'unknown-number', 'unknown-number');
+    if (this.#callsOf(number.accountId) >= this.#options.maxConcurrentPerAccount) {
+      return refused(number.accountId, 'failed', 'account-busy');
+    }
+    try {
+      await caller.prepare(id);
+    } catch (error) {
+      await caller.close();
+      if (!(error instanceof MediaError)) throw error;
+      return refused(
+        number.accountId,
+        'failed',
+        error.code === 'no-free-port' ? 'no-media' : 'no-common-codec',
+      );
+    }
+    await this.#ring({
+      id,
+      arrivedAt,
+      arrival,
+      number,
+      caller,
+      carrierId: trunk.id,
+      maxForwards: maxForwards - 1,
+    });
+  }
+
+  async #ring(call: {
+    id: string;
+    arrivedAt: number;
+    arrival: Arrival;
+    number: CalledNumber;
+    caller: CallerLeg;
+    carrierId: string;
+    maxForwards: number;
+  }): Promise<void> {
+    const devices = await this.#options.registrar.available(call.number.accountId);
+    const active = new ActiveCall({
+      ...call,
+      neighbours: this.#neighbours,
+      onFinished: (finished) => this.#forget(finished),
+    });
+    this.#calls.set(active.id, active);
+    const ofAccount = this.#byAccount.get(active.accountId) ?? new Set();
+    this.#byAccount.set(active.accountId, ofAccount.add(active));
+    active.start(devices);
+    if (this.#closing) await active.shutdown();
+  }
+
+  /** The audio test call; devices call nobody else (R-UNKNOWN: no relaying). */
+  async #fromDevice(session: UasSession): Promise<void> {
+    const authentication = await this.#options.registrar.authenticate(session.request, 407);
+    if (!authentication.ok) {
+      session.reject(authentication.status, { headers: authentication.headers });
+      return;
+    }
+    if (parseUri(session.request.uri)?.user !== 'echo') return refuse(session, 'unknown-number');
+    await echoCall(session, this.#options.media, newId());
+  }
+
+  #recordRefusal(
+    call: {
+      id: string;
+      session: UasSession;
+      trunk: Trunk;
+      arrival: Arrival;
+      arrivedAt: number;
+      accountId: string | null;
+    },
+    outcome: 'unknown-number' | 'failed',
+    cause: Refusal,
+  ): Promise<void> {
+    const { id, arrivedAt, accountId, arrival, trunk, session } = call;
+    const first = arrival.called[0];
+    const record = {
+      id,
+      arrivedAt,
+      accountId,
+      called: first?.number ?? null,
+      calling: arrival.calling,
+      reason: first?.reason ?? 'unknown',
+      carrierId: trunk.id,
+      trunkCallId: session.callId,
+    };
+    this.#options.log.info({ carrierId: trunk.id, cause }, 'call refused');
+    return this.#records.refused(record, outcome, cause);
+  }
+
+  #deviceChanged(accountId: string, deviceId: string, why?: DeviceLoss): void {
+    if (!this.#byAccount.has(accountId)) return;
+    this.#options.registrar.available(accountId).then(
+      (addresses) => {
+        const ofDevice = addresses.filter((address) => address.deviceId === deviceId);
+        for (const call of this.#byAccount.get(accountId) ?? []) call.deviceChanged(deviceId, ofDevice, why);
+      },
+      (error: unknown) => this.#options.log.error({ err: error }, 'cannot ask who is available'),
+    );
+  }
+
+  #forget(call: ActiveCall): void {
+    this.#calls.delete(call.id);
+    const ofAccount = this.#byAccount.get(call.accountId);
+    ofAccount?.delete(call);
+    if (ofAccount?.size === 0) this.#byAccount.delete(call.accountId);
+  }
+
+  #callsOf(accountId: string): number {
+    return this.#byAccount.get(accountId)?.size ?? 0;
+  }
+
+  #trunkOf(flow: Flow): Trunk | undefined {
+    if (flow.protocol === 'ws') return undefined;
+    return this.#options.trunks.trunkFor(flow.remote.host, flow.remote.port);
+  }
+}
+
+function refuse(session: UasSession, refusal: Refusal): void {
+  const { status, options } = refusalResponse(refusal);
+  session.reject(status, options);
+}

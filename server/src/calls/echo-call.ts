@@ -1,0 +1,40 @@
+import type { UasSession } from '@ringthrough/sip';
+import { MediaError, type MediaLeg, type MediaPlane } from '../media/index.ts';
+import { SessionMedia } from './session-media.ts';
+import { refusalResponse } from './sip-causes.ts';
+
+/**
+ * The audio test call: what the device sends comes back to it. Resolves when the call is over and its media freed.
+ * @throws whatever the media plane throws beside a MediaError; the caller has been refused then
+ */
+export async function echoCall(session: UasSession, media: MediaPlane, callId: string): Promise<void> {
+  const over = new Promise<void>((resolve) => {
+    session.on('cancelled', () => resolve());
+    session.on('ended', () => resolve());
+  });
+  let leg: MediaLeg | undefined;
+  let dialogMedia: SessionMedia | undefined;
+  try {
+    const kind = session.flow.protocol === 'ws' ? 'webrtc' : 'rtp';
+    leg = await media.openLeg({ callId, kind, codecs: ['opus', 'PCMU', 'PCMA'] });
+    // An INVITE without an offer is not worth a second path for a test call.
+    const sdp = await leg.acceptOffer(session.offer ?? '');
+    if (session.state !== 'early') return;
+    dialogMedia = new SessionMedia(session, leg);
+    leg.on('silent', () => {
+      if (session.state === 'confirmed' && dialogMedia?.onHold === false) session.bye();
+    });
+    await leg.echo();
+    session.accept({ sdp });
+    await over;
+  } catch (error) {
+    const refusal =
+      error instanceof MediaError && error.code === 'no-free-port' ? 'no-media' : 'no-common-codec';
+    const { status, options } = refusalResponse(refusal);
+    session.reject(status, options);
+    if (!(error instanceof MediaError)) throw error;
+  } finally {
+    dialogMedia?.stop();
+    await leg?.close();
+  }
+}

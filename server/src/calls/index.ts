@@ -1,0 +1,9 @@
+export type { ForwardReason } from './arrival.ts';
+export type { CallRecord, LegQuality } from './call-records.ts';
+export {
+  type ActiveCallView,
+  CallService,
+  type CallServiceOptions,
+  type Trunk,
+  type TrunkDirectory,
+} from './call-service.ts';
