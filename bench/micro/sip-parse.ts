@@ -11,7 +11,7 @@ import {
   StreamFramer,
   serializeMessage,
   validateRequest,
-} from '../../packages/sip/src/message/index.ts';
+} from '@ringthrough/sip';
 
 const sdp = `v=0
 o=- 3871231 3871231 IN IP4 192.0.2.44
