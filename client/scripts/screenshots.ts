@@ -172,7 +172,7 @@ const scenes: Scene[] = [
         navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
       });
       await scene.page.getByRole('button', { name: 'Accept' }).click();
-      await scene.page.getByText('The microphone is blocked').waitFor();
+      await scene.page.getByRole('alert').getByText('The microphone is blocked').waitFor();
     },
   },
   {

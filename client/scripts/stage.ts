@@ -71,7 +71,7 @@ const took = (id: string, name: string): Partial<Api.CallRecord> => ({
   durationMs: 183_000,
   device: { id, name },
   codecs: { carrier: 'PCMA', client: 'opus' },
-  quality: { lossPercent: 0.2, jitterMs: 4 },
+  quality: { carrier: null, client: { packetsReceived: 4490, packetsLost: 9, jitterMs: 4 } },
 });
 
 export const lists: Record<string, unknown> = {
@@ -198,7 +198,7 @@ async function serveApi(
       ? route.fulfill({ status: 422, json: { code: 'wrong-code', attemptsLeft: 4 } })
       : route.fulfill({ json: { proof: 'p' } });
   }
-  if (!options.signedIn) return route.fulfill({ status: 401, json: { code: 'not-authenticated' } });
+  if (!options.signedIn) return route.fulfill({ status: 401, json: { code: 'not-logged-in' } });
   if (path === 'devices' && method === 'POST') {
     return route.fulfill({ status: 201, json: { device: { id: 'd4', name: 'Desk phone' }, sip } });
   }

@@ -9,7 +9,6 @@ export const texts = {
     copied: 'Copied',
     loading: 'Loading…',
     retry: 'Try again',
-    you: 'You',
     skipToContent: 'Skip to content',
     primary: 'Primary',
   },
@@ -32,12 +31,19 @@ export const texts = {
     'too-many-attempts': 'Too many wrong codes. Ask for a new one.',
     'too-many-sends': 'Too many codes were sent to this number.',
     'wrong-credentials': 'Number and password do not match.',
-    'invalid-number': 'This is not a phone number that can exist. Check it, with its country.',
+    'not-a-number': 'This is not a phone number that can exist. Check it, with its country.',
+    'already-linked': 'This number is linked to your account already.',
+    'no-account': 'No account has this number yet. Create one.',
+    'bad-proof': 'The code was used already or is too old. Ask for a new one.',
+    'too-many-requests': 'Too many attempts.',
+    'internal-error': 'Something broke in the service. Try again in a moment.',
+    'not-ready': 'The service is starting. Try again in a moment.',
     'primary-number': 'Make another number the primary one first.',
     wait: (duration: string) => `Try again in ${duration}.`,
     fallback: 'That did not work. Try again.',
   },
   welcome: {
+    slogan: 'No coverage. Still reachable.',
     title: 'Your numbers ring here',
     lead: 'No coverage, SIM out, roaming off: the call comes through on every device where you are logged in.',
     signUp: 'Create an account',
@@ -113,9 +119,9 @@ export const texts = {
   },
   microphone: {
     denied:
-      'The microphone is blocked. Allow it for this page in the address bar or the browser’s settings, then accept again.',
-    missing: 'No microphone was found. Connect a headset or microphone, then accept again.',
-    'in-use': 'Another program holds the microphone. Close it, then accept again.',
+      'The microphone is blocked. Allow it for this page in the address bar or the browser’s settings, then try again.',
+    missing: 'No microphone was found. Connect a headset or microphone, then try again.',
+    'in-use': 'Another program holds the microphone. Close it, then try again.',
     insecure:
       'The browser allows the microphone on secure pages only. Open Ringthrough over https or on localhost.',
   },
@@ -124,8 +130,7 @@ export const texts = {
     recent: 'Recent calls',
     allCalls: 'All calls',
     yourNumbers: 'Your numbers',
-    forwardHint: 'Forward this number so that its calls arrive here',
-    howTo: 'How',
+    forwardHint: 'No call has come from it yet. Is it forwarded?',
     unheard: (count: number) => (count === 1 ? 'One new voicemail' : `${count} new voicemails`),
   },
   audioTest: {
@@ -302,11 +307,9 @@ export const texts = {
   notices: {
     label: 'Notices',
     dismiss: 'Dismiss notice',
-    'number-taken': (number: string) =>
+    'number-lost': (number: string) =>
       `${number} was validated by somebody else and has left your account. This happens when a carrier gives a number to a new owner.`,
     'missed-call': (number: string) => `Missed call from ${number}`,
-    'new-device': (name: string) =>
-      `A new device logged in: ${name}. If this was not you, sign it out and change the password.`,
     fallback: 'There is news about your account.',
   },
   settings: {

@@ -95,7 +95,7 @@ describe('the API client', () => {
   });
 
   it('reports the end of the session, but not a wrong password', async () => {
-    problem(401, { code: 'not-authenticated' });
+    problem(401, { code: 'not-logged-in' });
     await failure(api.account());
     expect(unauthenticated).toBe(1);
     problem(401, { code: 'wrong-credentials' });

@@ -113,8 +113,11 @@ export const api = {
     request<{ proof: string }>('POST', `/validations/${segment(id)}/check`, { code }),
   signUp: (input: { proof: string; password: string; device: ThisDevice }) =>
     request<LoginResult>('POST', '/accounts', input),
-  logIn: (input: ({ number: string; password: string } | { proof: string }) & { device: ThisDevice }) =>
-    request<LoginResult>('POST', '/sessions', input),
+  logIn: (
+    input: ({ number: string; region?: string; password: string } | { proof: string }) & {
+      device: ThisDevice;
+    },
+  ) => request<LoginResult>('POST', '/sessions', input),
   logOut: () => request<void>('DELETE', '/sessions/current'),
   account: () => request<Account>('GET', '/account'),
   linkNumber: (proof: string) => request<Account>('POST', '/account/numbers', { proof }),

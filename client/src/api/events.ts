@@ -2,6 +2,7 @@
 const eventTypes = [
   'account.changed',
   'device.registered',
+  'device.removed',
   'device.unregistered',
   'call.changed',
   'voicemail.stored',

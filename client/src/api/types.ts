@@ -81,9 +81,15 @@ export type CallOutcome =
   | 'failed'
   | 'unknown-number';
 
+export interface LegQuality {
+  packetsReceived: number;
+  packetsLost: number;
+  jitterMs: number;
+}
+
 export interface CallRecord {
   id: string;
-  number: string;
+  number: string | null;
   caller: string | null;
   reason: string | null;
   arrivedAt: number;
@@ -93,7 +99,7 @@ export interface CallRecord {
   outcome: CallOutcome | null;
   device: { id: string; name: string } | null;
   codecs: { carrier: string | null; client: string | null } | null;
-  quality: { lossPercent?: number; jitterMs?: number } | null;
+  quality: { carrier: LegQuality | null; client: LegQuality | null } | null;
 }
 
 export interface Voicemail {

@@ -23,6 +23,11 @@ export function formatNumber(e164: string): string {
   return library.parsePhoneNumberFromString(e164)?.formatInternational() ?? e164;
 }
 
+/** The same for running text: it does not break at the end of a line. */
+export function unbroken(e164: string): string {
+  return formatNumber(e164).replaceAll(' ', '\u00a0');
+}
+
 /** Country of an E.164 number as ISO 3166 code; undefined when unknown. */
 export function countryOf(e164: string): string | undefined {
   return phoneLibrary.value?.parsePhoneNumberFromString(e164)?.country;

@@ -17,7 +17,7 @@ function startOfDay(time: number): number {
 export function formatWhen(time: number, now = Date.now(), locale?: string): string {
   const date = new Date(time);
   const days = Math.round((startOfDay(now) - startOfDay(time)) / dayMs);
-  const clock = date.toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' });
+  const clock = date.toLocaleTimeString(locale, { timeStyle: 'short' });
   if (days === 0) return clock;
   if (days > 0 && days < 7) return `${date.toLocaleDateString(locale, { weekday: 'short' })} ${clock}`;
   const sameYear = date.getFullYear() === new Date(now).getFullYear();

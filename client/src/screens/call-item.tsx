@@ -99,10 +99,10 @@ function codecText(call: CallRecord): string | undefined {
 }
 
 function qualityText(call: CallRecord): string | undefined {
-  const { lossPercent, jitterMs } = call.quality ?? {};
-  const parts = [
-    lossPercent === undefined ? undefined : texts.calls.loss(lossPercent.toFixed(1)),
-    jitterMs === undefined ? undefined : texts.calls.jitter(jitterMs.toFixed(0)),
-  ].filter((part) => part !== undefined);
-  return parts.length > 0 ? parts.join(', ') : undefined;
+  const client = call.quality?.client;
+  if (!client) return undefined;
+  const expected = client.packetsReceived + client.packetsLost;
+  if (expected === 0) return undefined;
+  const loss = (100 * client.packetsLost) / expected;
+  return `${texts.calls.loss(loss.toFixed(1))}, ${texts.calls.jitter(client.jitterMs.toFixed(0))}`;
 }

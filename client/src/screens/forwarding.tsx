@@ -1,10 +1,10 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { unbroken } from '../format/number.ts';
 import { resources } from '../state/data.ts';
 import { texts } from '../texts.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { numberText } from '../ui/number.tsx';
 import { Loaded, Screen } from '../ui/screen.tsx';
 
 /** A `tel:` address that opens the dialler with the command; `#` would start a fragment (RFC 3966 escapes it). */
@@ -16,7 +16,7 @@ export function Forwarding(props: { number: string }) {
   return (
     <Screen
       title={texts.forwarding.title}
-      lead={texts.forwarding.lead(numberText(props.number))}
+      lead={texts.forwarding.lead(unbroken(props.number))}
       backTo={['numbers']}
     >
       <Loaded resource={resources.account}>

@@ -17,7 +17,7 @@ export function Front(props: { title: string; lead?: string; children: Component
         </a>
         <div class="front-promise">
           <Mark />
-          <p>{texts.welcome.title}</p>
+          <p>{texts.welcome.slogan}</p>
         </div>
       </header>
       <main class="front-main stack loose" id="content" tabIndex={-1}>

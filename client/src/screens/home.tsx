@@ -47,6 +47,11 @@ function Unheard() {
   );
 }
 
+/** No call has come from it: it may not be forwarded yet. */
+function silent(number: string): boolean {
+  return resources.calls.value.value?.every((call) => call.number !== number) ?? false;
+}
+
 function Numbers() {
   return (
     <section class="stack tight" aria-labelledby="home-numbers">
@@ -56,11 +61,18 @@ function Numbers() {
           <ul class="list">
             {account.numbers.map((number) => (
               <li key={number.number}>
-                <a class="item" href={href('numbers')}>
-                  <span class="grow">
-                    <PhoneNumber value={number.number} />
+                <a
+                  class="item"
+                  href={silent(number.number) ? href('numbers', number.number, 'forward') : href('numbers')}
+                >
+                  <span class="item-main">
+                    <span class="item-title block">
+                      <PhoneNumber value={number.number} />
+                    </span>
                     <span class="item-note block">
-                      {number.carrier?.name ?? texts.numbers.unknownCarrier}
+                      {silent(number.number)
+                        ? texts.home.forwardHint
+                        : (number.carrier?.name ?? texts.numbers.unknownCarrier)}
                     </span>
                   </span>
                   {number.primary && <span class="tag">{texts.common.primary}</span>}

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { api } from '../api/client.ts';
 import type { Validation } from '../api/types.ts';
+import { unbroken } from '../format/number.ts';
 import { resources } from '../state/data.ts';
 import { say } from '../state/messages.ts';
 import { go } from '../state/router.ts';
@@ -28,7 +29,7 @@ export function LinkNumber() {
     <Screen
       key="code"
       title={texts.code.title}
-      lead={texts.code.sentTo(numberText(current.number))}
+      lead={texts.code.sentTo(unbroken(current.number))}
       backTo={['numbers']}
     >
       <CodeForm

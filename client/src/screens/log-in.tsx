@@ -1,14 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { api } from '../api/client.ts';
 import type { Validation } from '../api/types.ts';
-import { guessRegion, loadPhoneLibrary, understand } from '../format/number.ts';
+import { guessRegion, unbroken } from '../format/number.ts';
 import { href } from '../state/router.ts';
 import { enter } from '../state/session.ts';
 import { describeDevice } from '../state/this-device.ts';
 import { texts } from '../texts.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine, Field } from '../ui/field.tsx';
-import { numberText } from '../ui/number.tsx';
 import { useAction } from '../ui/use-action.ts';
 import { CodeForm } from './code-form.tsx';
 import { Front } from './front.tsx';
@@ -23,10 +22,9 @@ export function LogIn() {
   const submit = (event: Event) => {
     event.preventDefault();
     void action.run(async () => {
-      await loadPhoneLibrary();
-      const e164 = understand(number.value, region.value)?.e164 ?? number.value;
       const device = describeDevice(navigator.userAgent);
-      enter(await api.logIn({ number: e164, password: password.value, device }));
+      const who = { number: number.value, region: region.value };
+      enter(await api.logIn({ ...who, password: password.value, device }));
     });
   };
   return (
@@ -87,7 +85,7 @@ export function LogInByCode() {
     );
   }
   return (
-    <Front title={texts.code.title} lead={texts.code.sentTo(numberText(current.number))}>
+    <Front title={texts.code.title} lead={texts.code.sentTo(unbroken(current.number))}>
       <CodeForm
         validation={current}
         purpose="login"

@@ -39,10 +39,8 @@ export function Notices() {
 
 function noticeText(notice: Notice): string {
   const number = textOf(notice, 'number') ?? textOf(notice, 'caller');
-  const device = textOf(notice, 'device') ?? textOf(notice, 'name');
-  if (notice.code === 'number-taken') return texts.notices['number-taken'](numberText(number));
+  if (notice.code === 'number-lost') return texts.notices['number-lost'](numberText(number));
   if (notice.code === 'missed-call') return texts.notices['missed-call'](numberText(number));
-  if (notice.code === 'new-device' && device) return texts.notices['new-device'](device);
   return texts.notices.fallback;
 }
 

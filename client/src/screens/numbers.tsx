@@ -62,7 +62,7 @@ function NumberCard(props: { number: LinkedNumber }) {
         </div>
         {primary && <span class="tag">{texts.common.primary}</span>}
       </div>
-      <a class="button" href={href('numbers', number, 'forward')}>
+      <a class="button quiet" href={href('numbers', number, 'forward')}>
         <Icon name="arrow" size={20} />
         {texts.numbers.forward}
       </a>

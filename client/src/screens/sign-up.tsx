@@ -1,13 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { api } from '../api/client.ts';
 import type { Validation } from '../api/types.ts';
+import { unbroken } from '../format/number.ts';
 import { href } from '../state/router.ts';
 import { enter } from '../state/session.ts';
 import { describeDevice } from '../state/this-device.ts';
 import { texts } from '../texts.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine, Field } from '../ui/field.tsx';
-import { numberText } from '../ui/number.tsx';
 import { useAction } from '../ui/use-action.ts';
 import { CodeForm } from './code-form.tsx';
 import { Front } from './front.tsx';
@@ -23,7 +23,7 @@ export function SignUp() {
   if (proof.value) return <ChoosePassword proof={proof.value} />;
   if (current) {
     return (
-      <Front title={texts.code.title} lead={texts.code.sentTo(numberText(current.number))}>
+      <Front title={texts.code.title} lead={texts.code.sentTo(unbroken(current.number))}>
         <CodeForm
           validation={current}
           purpose="sign-up"

@@ -72,7 +72,7 @@ function MessageItem(props: { message: Message }) {
             <span class="item-note">{texts.voicemail.heard}</span>
           )}
         </summary>
-        <dl class="details flush-left">
+        <dl class="details">
           <dt>{texts.voicemail.to}</dt>
           <dd>
             <PhoneNumber value={message.number} />

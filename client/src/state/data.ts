@@ -17,6 +17,7 @@ type Name = keyof typeof resources;
 const staleAfter: Record<EventType, Name[]> = {
   'account.changed': ['account', 'devices'],
   'device.registered': ['devices'],
+  'device.removed': ['devices'],
   'device.unregistered': ['devices'],
   'call.changed': ['calls'],
   'voicemail.stored': ['voicemails', 'calls'],

@@ -1,8 +1,8 @@
-import { computed, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { ApiError, api, whenUnauthenticated } from '../api/client.ts';
 import { closeEvents, openEvents } from '../api/events.ts';
 import type { LoginResult, SipCredentials } from '../api/types.ts';
-import { startPhone, stopPhone } from '../phone/index.ts';
+import { phoneState, startPhone, stopPhone } from '../phone/index.ts';
 import { clearAll, refreshAll, refreshFor, resources } from './data.ts';
 import { go } from './router.ts';
 
@@ -73,6 +73,10 @@ function leave(): void {
 
 /** Watches for the session's end, here or in another tab of this profile. Called once by `main.tsx`. */
 export function watchSession(): void {
+  // The registrar knows this device no more: so the session may have ended as well.
+  effect(() => {
+    if (phoneState.value.connection === 'refused') void resources.account.refresh();
+  });
   whenUnauthenticated(() => {
     if (sessionStatus.value === 'in') leave();
   });
