@@ -61,7 +61,7 @@ function Header() {
       <img src={`${import.meta.env.BASE_URL}icon.svg`} alt="" width="36" height="36" />
       <div class="grow">
         <h1>Lab</h1>
-        <p class="soft small">A phone company in a box: SIMs, switches and an SMS centre.</p>
+        <p class="soft small tagline">A phone company in a box: SIMs, switches and an SMS centre.</p>
       </div>
       <a class="button quiet" href="/" target="_blank" rel="noopener">
         Open the client

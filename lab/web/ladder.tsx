@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LadderEntry, Participant } from '../src/ladder.ts';
 import { offset } from './format.ts';
 import { snapshot } from './store.ts';
@@ -14,13 +14,19 @@ interface Props {
 
 const rowHeight = 34;
 const headHeight = 56;
-const timeWidth = 62;
-const columnWidth = 158;
+const timeWidth = 58;
+/** Columns share what room there is, within these limits; less scrolls. */
+const columnLimits = { least: 88, most: 176 };
+/** A column narrower than this gets smaller letters. */
+const narrow = 130;
 
 /** Columns from left to right, arrows from top to bottom in the order of time. */
 export function Ladder({ entries, startedAt, picked, onPick, onPoint }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const columns = columnsOf(entries);
+  const room = useWidth(scroller);
+  const share = (room - timeWidth) / Math.max(1, columns.length);
+  const columnWidth = Math.max(columnLimits.least, Math.min(columnLimits.most, share));
   const width = timeWidth + columns.length * columnWidth;
   const height = headHeight + entries.length * rowHeight + 16;
   // New messages come at the bottom; follow them unless the person reads further up.
@@ -34,8 +40,9 @@ export function Ladder({ entries, startedAt, picked, onPick, onPoint }: Props) {
   return (
     <div class="ladder" ref={scroller}>
       <svg
-        viewBox={`0 0 ${width} ${height}`}
-        style={{ minWidth: `${Math.min(width, 520)}px`, maxWidth: `${width}px` }}
+        width={width}
+        height={height}
+        class={columnWidth < narrow ? 'narrow' : ''}
         aria-label="Ladder of messages"
       >
         {columns.map((column) => (
@@ -47,7 +54,7 @@ export function Ladder({ entries, startedAt, picked, onPick, onPoint }: Props) {
               y1={headHeight - 12}
               y2={height}
             />
-            <ColumnHead column={column} x={x(column)} />
+            <ColumnHead column={column} x={x(column)} width={columnWidth} />
           </g>
         ))}
         {entries.map((entry, index) => (
@@ -57,6 +64,7 @@ export function Ladder({ entries, startedAt, picked, onPick, onPoint }: Props) {
             y={headHeight + index * rowHeight + rowHeight / 2}
             from={x(entry.from)}
             to={x(entry.to)}
+            columnWidth={columnWidth}
             time={offset(entry.at - startedAt)}
             picked={entry.id === picked}
             onPick={() => onPick(entry)}
@@ -68,28 +76,56 @@ export function Ladder({ entries, startedAt, picked, onPick, onPoint }: Props) {
   );
 }
 
-function ColumnHead({ column, x }: { column: Participant; x: number }) {
-  const [title, ...rest] = headOf(column);
+function ColumnHead({ column, x, width }: { column: Participant; x: number; width: number }) {
+  const [title = '', note] = headOf(column);
+  const lines = note === undefined ? inTwoLines(title, width) : [title];
   return (
     <g>
       <rect
         class={`head ${kindOf(column)}`}
-        x={x - columnWidth / 2 + 6}
-        y="4"
-        width={columnWidth - 12}
-        height="38"
+        x={x - width / 2 + 4}
+        y="2"
+        width={width - 8}
+        height="42"
         rx="10"
       />
-      <text class="head-title" x={x} y={rest.length === 0 ? 28 : 20}>
-        {title}
-      </text>
-      {rest.length > 0 && (
-        <text class="head-note" x={x} y="34">
-          {rest.join(' ')}
+      {lines.map((line, index) => (
+        <text
+          class="head-title"
+          key={line}
+          x={x}
+          y={lines.length === 1 && note === undefined ? 28 : 20 + index * 15}
+        >
+          {line}
+        </text>
+      ))}
+      {note !== undefined && (
+        <text class="head-note" x={x} y="36">
+          {note}
         </text>
       )}
     </g>
   );
+}
+
+/** Breaks a title at its last space when it is too long for one line. */
+function inTwoLines(title: string, width: number): string[] {
+  const letterWidth = width < narrow ? 7 : 8;
+  const middle = title.indexOf(' ', Math.floor(title.length / 3));
+  if (title.length * letterWidth < width - 12 || middle < 0) return [title];
+  return [title.slice(0, middle), title.slice(middle + 1)];
+}
+
+function useWidth(of: { current: HTMLElement | null }): number {
+  const [width, setWidth] = useState(520);
+  useEffect(() => {
+    const element = of.current;
+    if (element === null) return undefined;
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [of]);
+  return width;
 }
 
 interface RowProps {
@@ -97,15 +133,18 @@ interface RowProps {
   y: number;
   from: number;
   to: number;
+  columnWidth: number;
   time: string;
   picked: boolean;
   onPick: () => void;
   onPoint: (on: boolean) => void;
 }
 
-function Row({ entry, y, from, to, time, picked, onPick, onPoint }: RowProps) {
+function Row({ entry, y, from, to, columnWidth, time, picked, onPick, onPoint }: RowProps) {
   const isNote = entry.from === entry.to;
   const middle = (from + to) / 2;
+  const letterWidth = columnWidth < narrow ? 6.2 : 7;
+  const noteWidth = Math.max(columnWidth - 8, entry.label.length * letterWidth + 16);
   const pick = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' && event.key !== ' ') return;
     event.preventDefault();
@@ -134,14 +173,7 @@ function Row({ entry, y, from, to, time, picked, onPick, onPoint }: RowProps) {
       </text>
       {isNote ? (
         <>
-          <rect
-            class="note"
-            x={from - columnWidth / 2 + 4}
-            y={y - 11}
-            width={columnWidth - 8}
-            height="23"
-            rx="7"
-          />
+          <rect class="note" x={from - noteWidth / 2} y={y - 11} width={noteWidth} height="23" rx="7" />
           <text class="label" x={from} y={y + 4.5}>
             {entry.label}
           </text>

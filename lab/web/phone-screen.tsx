@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import type { Coverage } from '../src/model/types.ts';
 import type { HandsetView } from '../src/views.ts';
 import { api } from './api.ts';
-import { clockTime, formatNumber } from './format.ts';
+import { formatNumber, shortTime } from './format.ts';
 import { act } from './store.ts';
 
 const signalText: Readonly<Record<Coverage, string>> = {
@@ -82,7 +82,7 @@ function Sms({ from, text, at }: { from: string; text: string; at: number }) {
   return (
     <div class="sms">
       <p class="small soft">
-        SMS from {from} · {clockTime(at)}
+        {from} · {shortTime(at)}
       </p>
       <p>{text}</p>
     </div>

@@ -99,7 +99,7 @@ function Suggestions({ handset, carrier, handsets, onPick }: SuggestionProps) {
     carrier === undefined
       ? []
       : [
-          { text: `**004*${carrier.cNumber}#`, label: 'Forward calls' },
+          { text: `**004*${carrier.cNumber}#`, label: 'Forward' },
           { text: '*#004#', label: 'Status' },
           { text: '##004#', label: 'Stop' },
         ];
