@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SipHeaders } from './headers.ts';
+import { SipRequest } from './message.ts';
 
 const lines = (headers: SipHeaders) => [...headers.entries()];
 
@@ -119,5 +120,9 @@ describe('SipHeaders', () => {
     headers.set('Via', 'c');
     expect(copy.getAll('Via')).toEqual(['b', 'a']);
     expect(headers.getAll('Via')).toEqual(['c']);
+    const request = new SipRequest('ACK', 'sip:a', { headers });
+    request.headers.delete('Via');
+    expect(headers.getAll('Via')).toEqual(['c']);
+    expect([...new SipHeaders(headers)]).toEqual([['Via', 'c']]);
   });
 });

@@ -13,7 +13,11 @@ function bytesOf(body: Uint8Array | string | undefined): Uint8Array {
   return typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
 }
 
-/** A request (RFC 3261 7.1). Takes a `SipHeaders` given to it over as it is, without a copy. */
+function headersOf(init: SipMessageInit | undefined): SipHeaders {
+  return init?.headers instanceof SipHeaders ? init.headers.clone() : new SipHeaders(init?.headers);
+}
+
+/** A request (RFC 3261 7.1). Headers given to it are copied, the body is not. */
 export class SipRequest {
   readonly kind = 'request';
   method: string;
@@ -25,12 +29,12 @@ export class SipRequest {
   constructor(method: string, uri: string, init?: SipMessageInit) {
     this.method = method;
     this.uri = uri;
-    this.headers = init?.headers instanceof SipHeaders ? init.headers : new SipHeaders(init?.headers);
+    this.headers = headersOf(init);
     this.body = bytesOf(init?.body);
   }
 }
 
-/** A response (RFC 3261 7.2). Takes a `SipHeaders` given to it over as it is, without a copy. */
+/** A response (RFC 3261 7.2). Headers given to it are copied, the body is not. */
 export class SipResponse {
   readonly kind = 'response';
   status: number;
@@ -41,7 +45,7 @@ export class SipResponse {
   constructor(status: number, reason: string, init?: SipMessageInit) {
     this.status = status;
     this.reason = reason;
-    this.headers = init?.headers instanceof SipHeaders ? init.headers : new SipHeaders(init?.headers);
+    this.headers = headersOf(init);
     this.body = bytesOf(init?.body);
   }
 }

@@ -14,6 +14,8 @@ export type StreamItem =
 
 const CR = 13;
 const LF = 10;
+/** A buffer larger than this is given back when nothing is in it. */
+const idleBufferBytes = 16_384;
 
 /**
  * Cuts a byte stream into messages by Content-Length (RFC 3261 18.3). Limits are enforced on what has arrived, before
@@ -64,6 +66,8 @@ export class StreamFramer {
       // A lone CRLF at the end of what has arrived: a pong, unless its other half comes later.
       items.push({ keepAlive: 'pong' });
     }
+    // An idle connection does not keep the room of its largest message.
+    if (this.#start === this.#end && this.#buffer.length > idleBufferBytes) this.#dropBuffer();
     return items;
   }
 
@@ -189,9 +193,13 @@ export class StreamFramer {
   }
 
   #release(): void {
+    this.#dropBuffer();
+    this.#head = undefined;
+  }
+
+  #dropBuffer(): void {
     this.#buffer = Buffer.alloc(0);
     this.#consumeTo(0);
     this.#end = 0;
-    this.#head = undefined;
   }
 }
