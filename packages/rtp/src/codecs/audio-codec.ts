@@ -27,6 +27,11 @@ export interface AudioCodec {
    * @returns samples written, 0 when it carries none
    */
   decodeRedundancy?(next: Uint8Array, out: Int16Array): number;
+  /**
+   * Adapts the redundancy that is sent to the loss that the peer reports, 0…100 packets in a hundred (`RtcpSession`'s
+   * `remoteFractionLost`). Absent where the codec has none.
+   */
+  setExpectedLoss?(percent: number): void;
   /** Frees what the codec holds outside JavaScript's memory. Idempotent. */
   close(): void;
 }

@@ -67,8 +67,8 @@ export class ToneDetector {
     this.#filled = 0;
     this.current = undefined;
     const { sampleRate, frequencies, minLevelDb = -40 } = this.#options;
-    // A sine's RMS is 3 dB under its peak; within 3 dB more, the tone is at least half of all power.
-    const needed = Math.max(minLevelDb, levelDb(this.#block) + 3 - 3);
+    // A sine's RMS is 3 dB under its level. So a tone of the level of the whole block's RMS is half of its power.
+    const needed = Math.max(minLevelDb, levelDb(this.#block));
     let best = needed;
     for (const hz of frequencies) {
       const level = toneLevelDb(this.#block, sampleRate, hz);

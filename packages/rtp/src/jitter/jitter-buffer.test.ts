@@ -279,6 +279,17 @@ describe('silence and changes', () => {
     expect(buffer.stats.lost).toBe(0);
   });
 
+  test('DTMF packets with a clock of their own do not disturb the audio around them', () => {
+    const arrivals = range(0, 100).map((i) => {
+      const isEvent = i === 0 || (i >= 40 && i < 43);
+      return arrival(i, 0, isEvent ? { payload: new Uint8Array(0), timestamp: (i * 0x70000000) >>> 0 } : {});
+    });
+    const { indices, buffer } = run(arrivals, 2300);
+    expect(indices).toEqual([...range(1, 40), ...range(43, 100)]);
+    expect(buffer.stats).toMatchObject({ lost: 0, late: 0, discarded: 0 });
+    expect(buffer.targetDelayMs).toBeLessThanOrEqual(40);
+  });
+
   test('another SSRC begins anew', () => {
     const first = range(0, 50).map((i) => arrival(i));
     const second = range(50, 100).map((i) =>

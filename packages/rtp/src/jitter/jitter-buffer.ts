@@ -1,5 +1,8 @@
 import { sequenceDistance, timestampDistance } from '../packet/rtp-packet.ts';
 import { DelayEstimator } from './delay-estimator.ts';
+import { type BufferedPacket, emptySlot, fillSlot, NOTHING, payloadOf, type Slot } from './packet-slot.ts';
+
+export type { BufferedPacket } from './packet-slot.ts';
 
 export interface JitterBufferOptions {
   /** Hz, of the RTP timestamp. */
@@ -13,15 +16,6 @@ export interface JitterBufferOptions {
   capacity?: number;
   /** Ticks in a payload; 0 when it cannot be told (then a frame). Default: always a frame. */
   duration?: (payload: Uint8Array) => number;
-}
-
-/** What the buffer needs of a packet; `RtpPacket` has it. */
-export interface BufferedPacket {
-  ssrc: number;
-  sequenceNumber: number;
-  timestamp: number;
-  marker: boolean;
-  payload: Uint8Array;
 }
 
 export type PushResult = 'queued' | 'late' | 'duplicate' | 'refused';
@@ -54,18 +48,6 @@ export interface JitterBufferStats {
   refused: number;
 }
 
-interface Slot {
-  state: 'empty' | 'queued' | 'played';
-  sequenceNumber: number;
-  /** Unwrapped. */
-  timestamp: number;
-  arrivedAt: number;
-  marker: boolean;
-  bytes: Uint8Array;
-  length: number;
-}
-
-const NOTHING = new Uint8Array(0);
 /** Concealed frames at the end of what is there, before it is taken for silence. */
 const MAX_UNDERFLOW_FRAMES = 5;
 /** Packets this far behind are not late but of another sequence (RFC 3550 appendix A.1). */
@@ -122,15 +104,7 @@ export class JitterBuffer {
       throw new RangeError('capacity must be a power of two');
     this.#frameTicks = (clockRate * frameMs) / 1000;
     this.#delays = new DelayEstimator(this.#options);
-    this.#slots = Array.from({ length: capacity }, () => ({
-      state: 'empty',
-      sequenceNumber: 0,
-      timestamp: 0,
-      arrivedAt: 0,
-      marker: false,
-      bytes: NOTHING,
-      length: 0,
-    }));
+    this.#slots = Array.from({ length: capacity }, emptySlot);
   }
 
   /** The delay that the jitter asks for now. */
@@ -161,7 +135,7 @@ export class JitterBuffer {
       this.stats.duplicate++;
       return 'duplicate';
     }
-    const timestamp = this.#unwrap(packet.timestamp);
+    const timestamp = this.#unwrap(packet);
     // The packets of one DTMF event share one timestamp and say nothing of delay.
     if (packet.payload.length > 0) this.#delays.observe(timestamp, now);
     if (sequenceDistance(sequenceNumber, this.#nextSequence) < 0) {
@@ -173,8 +147,7 @@ export class JitterBuffer {
       this.#nextSequence = sequenceNumber;
     }
     if (sequenceDistance(sequenceNumber, this.#highestSequence) > 0) this.#highestSequence = sequenceNumber;
-    fill(slot, packet, timestamp);
-    slot.arrivedAt = now;
+    fillSlot(slot, packet, { timestamp, arrivedAt: now });
     return 'queued';
   }
 
@@ -219,7 +192,9 @@ export class JitterBuffer {
     this.#underflow = 0;
   }
 
-  #unwrap(raw: number): number {
+  #unwrap({ timestamp: raw, payload }: BufferedPacket): number {
+    // Events may have a clock of their own (telephone-event/8000 next to Opus).
+    if (payload.length === 0) return this.#newest.unwrapped;
     const unwrapped = this.#newest.unwrapped + timestampDistance(raw, this.#newest.raw);
     this.#newest.raw = raw;
     this.#newest.unwrapped = unwrapped;
@@ -331,19 +306,4 @@ export class JitterBuffer {
   #ticks(slot: Slot): number {
     return this.#options.duration(payloadOf(slot)) || this.#frameTicks;
   }
-}
-
-function payloadOf(slot: Slot): Uint8Array {
-  return slot.bytes.subarray(0, slot.length);
-}
-
-function fill(slot: Slot, packet: BufferedPacket, timestamp: number): void {
-  const { payload } = packet;
-  if (slot.bytes.length < payload.length) slot.bytes = new Uint8Array(Math.max(256, payload.length));
-  slot.bytes.set(payload);
-  slot.length = payload.length;
-  slot.state = 'queued';
-  slot.sequenceNumber = packet.sequenceNumber;
-  slot.timestamp = timestamp;
-  slot.marker = packet.marker;
 }

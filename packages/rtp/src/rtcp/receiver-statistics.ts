@@ -27,9 +27,12 @@ export class ReceiverStatistics {
   #cycles = 0;
   #badSequence = -1;
   #received = 0;
+  /** From before the sender last began a new sequence. */
+  #earlier = { received: 0, lost: 0 };
   #expectedPrior = 0;
   #receivedPrior = 0;
   #transit: number | undefined;
+  #lastTimestamp = 0;
   #jitter = 0;
 
   constructor(options: ReceiverStatisticsOptions) {
@@ -85,6 +88,8 @@ export class ReceiverStatistics {
   }
 
   #restart(sequenceNumber: number): void {
+    this.#earlier.received += this.#received;
+    this.#earlier.lost += Math.max(0, this.#expected() - this.#received);
     this.#baseSequence = sequenceNumber;
     this.#maxSequence = sequenceNumber;
     this.#badSequence = -1;
@@ -96,6 +101,9 @@ export class ReceiverStatistics {
   }
 
   #updateJitter(timestamp: number, arrivedAt: number): void {
+    // The packets of one DTMF event share a timestamp; the time between them is no jitter.
+    if (this.#transit !== undefined && timestamp === this.#lastTimestamp) return;
+    this.#lastTimestamp = timestamp;
     // Arrival in timestamp units, modulo 2^32 as the timestamp is; kept as a float, which is finer than A.8's integers.
     const transit = (arrivedAt * this.#clockRate) / 1000 - timestamp;
     if (this.#transit !== undefined) {
@@ -105,13 +113,14 @@ export class ReceiverStatistics {
     this.#transit = transit;
   }
 
+  /** Since the beginning, whatever sequences the sender began. */
   get packetsReceived(): number {
-    return this.#received;
+    return this.#earlier.received + this.#received;
   }
 
   /** Appendix A.3; negative when there were more duplicates than losses. */
   get packetsLost(): number {
-    return this.#expected() - this.#received;
+    return this.#earlier.lost + this.#expected() - this.#received;
   }
 
   get jitterMs(): number {

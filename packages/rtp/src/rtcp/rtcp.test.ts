@@ -173,8 +173,10 @@ describe('ReceiverStatistics', () => {
     feed(statistics, range(1000, 1010));
     expect(feed(statistics, [30000, 1010])).toEqual([false, true]);
     expect(feed(statistics, [40000, 40001, 40002])).toEqual([false, true, true]);
-    expect(statistics.packetsReceived).toBe(2);
+    // 40000 was not believed; 1010 and before are not forgotten, but the reports begin anew.
+    expect(statistics.packetsReceived).toBe(13);
     expect(statistics.packetsLost).toBe(0);
+    expect(statistics.report()).toMatchObject({ highestSequence: 40002, packetsLost: 0 });
   });
 
   test('A.8: even arrival has no jitter, alternating delay of 10 ms tends to 10 ms', () => {
@@ -185,6 +187,14 @@ describe('ReceiverStatistics', () => {
     feed(uneven, range(0, 400), (i) => (i % 2) * 10);
     expect(uneven.jitterMs).toBeCloseTo(10, 3);
     expect(uneven.report().jitter).toBeGreaterThan(78);
+  });
+
+  test('the packets of a DTMF event, all with one timestamp, make no jitter', () => {
+    const statistics = make(0);
+    for (let i = 0; i < 100; i++) {
+      statistics.receive(i, 160 * (i > 40 && i < 60 ? 40 : i), 20 * i);
+    }
+    expect(statistics.jitterMs).toBe(0);
   });
 
   test('the wrap of the timestamp makes no jitter', () => {

@@ -25,7 +25,7 @@ export interface SrtpOptions {
   remote: SrtpMasterKey;
   /** Packets; a multiple of 32, at least 64. */
   replayWindow?: number;
-  /** Streams (SSRCs) remembered per direction; the one unused for longest is forgotten. */
+  /** Streams (SSRCs) of the peer that are remembered; beyond that the oldest is forgotten. Default 16. */
   maxStreams?: number;
 }
 
@@ -47,7 +47,7 @@ class Direction {
   readonly #windowSize: number;
   readonly #maxStreams: number;
 
-  constructor(master: SrtpMasterKey, options: SrtpOptions) {
+  constructor(master: SrtpMasterKey, options: { replayWindow?: number; maxStreams?: number }) {
     const rtp = deriveSessionKeys(master, 'rtp');
     const rtcp = deriveSessionKeys(master, 'rtcp');
     this.rtpCipher = new AesCounterMode(rtp.encryption, rtp.salt);
@@ -104,7 +104,8 @@ export class SrtpSession {
   readonly refused: SrtpCounters = { malformed: 0, authentication: 0, replayed: 0 };
 
   constructor(options: SrtpOptions) {
-    this.#local = new Direction(options.local, options);
+    // Of our own streams none is ever forgotten: its keystream would begin anew.
+    this.#local = new Direction(options.local, { maxStreams: Number.POSITIVE_INFINITY });
     this.#remote = new Direction(options.remote, options);
   }
 
