@@ -22,7 +22,7 @@ export interface AlertingOptions {
   log: Logger;
   /** Unix milliseconds. */
   now: () => number;
-  sms: SmsGateway;
+  sms: Pick<SmsGateway, 'enqueue' | 'wake'>;
   /** Is any device of the account registered? If not, the person is told by SMS. */
   isReachable: (accountId: string) => Promise<boolean>;
   /** Messages are kept in its folder `voicemail`. */
@@ -95,7 +95,13 @@ export class Alerting {
   /** A missed-call alert: by SMS when no device is there to show it. */
   async missed(call: MissedCall): Promise<void> {
     if (call.answerMode === 'voicemail') return;
-    await this.#sms(call.accountId, call.number, `You missed a call from ${nameOf(call.calling)}.`);
+    try {
+      const text = `You missed a call from ${nameOf(call.calling)}.`;
+      await this.#tell(this.#options.store, call, text);
+      this.#options.sms.wake();
+    } catch (error) {
+      this.#options.log.error({ err: error, callId: call.callId }, 'cannot tell a person of a missed call');
+    }
   }
 
   /** Newest first. */
@@ -159,9 +165,13 @@ export class Alerting {
     return this.#addRow(note, recording.durationMs);
   }
 
+  /** Row and SMS in one transaction: a person with a message is told of it, once, whatever dies. */
   async #addRow(note: MessageNote, durationMs: number): Promise<boolean> {
-    const file = `${messageFolder}/${note.id}.wav`;
-    const added = await this.#voicemails.add(note, { durationMs, storedAt: this.#options.now(), file });
+    const { sms, now } = this.#options;
+    const message = { durationMs, storedAt: now(), file: `${messageFolder}/${note.id}.wav` };
+    const text = `You have a message from ${nameOf(note.calling)}.`;
+    const added = await this.#voicemails.add(note, message, (store) => this.#tell(store, note, text));
+    sms.wake();
     if (added) await this.#files.settle(note.id);
     else await this.#files.discard(note.id);
     return added;
@@ -180,10 +190,8 @@ export class Alerting {
     return true;
   }
 
-  #announceMessage({ id: voicemailId, accountId, number, calling }: MessageNote): void {
+  #announceMessage({ id: voicemailId, accountId }: MessageNote): void {
     this.#options.fabric.publish('voicemail.stored', { accountId, voicemailId });
-    const text = `You have a message from ${nameOf(calling)}.`;
-    void this.#sms(accountId, number, text);
   }
 
   #missedResult(call: HandOver, answeredAt: number | undefined): AlertingResult {
@@ -191,20 +199,16 @@ export class Alerting {
   }
 
   /** R-NOTIFY: by SMS only when no device is there; the outbox keeps it until the carrier has taken it. */
-  async #sms(accountId: string, number: string, text: string): Promise<void> {
-    const { store, sms, isReachable, log } = this.#options;
-    try {
-      if (await isReachable(accountId)) return;
-      const row = await store
-        .selectFrom('numbers')
-        .select('carrier_id')
-        .where('e164', '=', number)
-        .where('account_id', '=', accountId)
-        .executeTakeFirst();
-      if (row?.carrier_id) await sms.send(row.carrier_id, number, text);
-    } catch (error) {
-      log.error({ err: error, accountId }, 'cannot tell a person by SMS');
-    }
+  async #tell(store: Store, about: { accountId: string; number: string }, text: string): Promise<void> {
+    const { sms, isReachable } = this.#options;
+    if (await isReachable(about.accountId)) return;
+    const number = await store
+      .selectFrom('numbers')
+      .select('carrier_id')
+      .where('e164', '=', about.number)
+      .where('account_id', '=', about.accountId)
+      .executeTakeFirst();
+    if (number?.carrier_id) await sms.enqueue(store, number.carrier_id, about.number, text);
   }
 }
 

@@ -21,32 +21,40 @@ export class Voicemails {
     this.#store = store;
   }
 
-  /** False when it was there already, or when its account is gone. */
+  /**
+   * False when it was there already, or when its account is gone.
+   * @param also goes into the same transaction, if the message is new
+   */
   async add(
     note: MessageNote,
     message: { durationMs: number; storedAt: number; file: string },
+    also: (transaction: Store) => Promise<void>,
   ): Promise<boolean> {
-    const account = await this.#store
-      .selectFrom('accounts')
-      .select('id')
-      .where('id', '=', note.accountId)
-      .executeTakeFirst();
-    if (account === undefined) return false;
-    const { numInsertedOrUpdatedRows } = await this.#store
-      .insertInto('voicemails')
-      .values({
-        id: note.id,
-        account_id: note.accountId,
-        number: note.number,
-        calling: note.calling,
-        call_id: note.callId,
-        stored_at: message.storedAt,
-        duration_ms: Math.round(message.durationMs),
-        file: message.file,
-      })
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .executeTakeFirst();
-    return numInsertedOrUpdatedRows === 1n;
+    return this.#store.transaction().execute(async (transaction) => {
+      const account = await transaction
+        .selectFrom('accounts')
+        .select('id')
+        .where('id', '=', note.accountId)
+        .executeTakeFirst();
+      if (account === undefined) return false;
+      const { numInsertedOrUpdatedRows } = await transaction
+        .insertInto('voicemails')
+        .values({
+          id: note.id,
+          account_id: note.accountId,
+          number: note.number,
+          calling: note.calling,
+          call_id: note.callId,
+          stored_at: message.storedAt,
+          duration_ms: Math.round(message.durationMs),
+          file: message.file,
+        })
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .executeTakeFirst();
+      const isNew = numInsertedOrUpdatedRows === 1n;
+      if (isNew) await also(transaction);
+      return isNew;
+    });
   }
 
   async has(id: string): Promise<boolean> {
