@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig } from './config.ts';
+import { startLab } from './lab.ts';
 import { createLogger } from './log.ts';
 import { AllInOne } from './roles/all-in-one.ts';
-import { StartError } from './roles/start-error.ts';
+import { greeting } from './roles/greeting.ts';
+import { StartError } from './start-error.ts';
 
 const usage = 'Usage: ringthrough [--config ringthrough.yaml]\n';
 /** Longer than the orderly end takes; then the process goes anyway. */
@@ -22,17 +24,14 @@ async function main(): Promise<void> {
   });
   for (const warning of warnings) process.stderr.write(`${warning}\n`);
   const log = createLogger(config.log);
-  const service = await AllInOne.start({ config, log, version: version() });
+  const service = await AllInOne.start({
+    config,
+    log,
+    version: version(),
+    ...(config.lab.enabled ? { guest: (sip) => startLab({ config, log }, sip) } : {}),
+  });
   endOnSignal(() => service.close());
-  process.stdout.write(`${greeting(service).join('\n')}\n`);
-}
-
-function greeting({ addresses }: AllInOne): string[] {
-  return [
-    'Ringthrough is running.',
-    `  Client    ${addresses.http}/`,
-    `  API docs  ${addresses.http}/api/docs`,
-  ];
+  process.stdout.write(`${greeting(config, service.addresses).join('\n')}\n`);
 }
 
 function endOnSignal(close: () => Promise<void>): void {

@@ -39,8 +39,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     // A URL that cannot be decoded never reaches a route or the error handler.
     frameworkErrors: (error, _request, reply) => sendProblem(reply, toProblem(error)),
   });
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('session', null);
   replyWithProblems(app, log);
@@ -59,6 +57,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 
 function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
+    // Here and not on the root: guests describe their routes in their own way.
+    app.setValidatorCompiler(validatorCompiler);
+    app.setSerializerCompiler(serializerCompiler);
     const api: Api = app.withTypeProvider<ZodTypeProvider>();
     api.addHook('onRequest', async (request) => {
       context.limits.requestsByAddress.take(request.ip);

@@ -4,23 +4,42 @@ import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import { LocalFabric } from '../fabric/index.ts';
-import { createHttpServer } from '../http/index.ts';
+import { createHttpServer, SipWebSocket } from '../http/index.ts';
 import type { Logger } from '../log.ts';
-import { loadMasterKey, openStore, type Store } from '../store/index.ts';
-import { createServices } from './services.ts';
-import { explainListenError } from './start-error.ts';
+import { explainListenError } from '../start-error.ts';
+import { loadMasterKey, openStore } from '../store/index.ts';
+import { createGauges } from './gauges.ts';
+import { createServices, type Services } from './services.ts';
 import { Teardown } from './teardown.ts';
+import { sipServer, startTelephony, type Telephony } from './telephony.ts';
+
+/** A guest in the house: has pages, and talks SIP to it from outside. */
+export interface Guest {
+  plugin: (app: FastifyInstance) => Promise<void>;
+  close: () => Promise<void>;
+}
 
 export interface AllInOneOptions {
   config: Config;
   log: Logger;
   version: string;
+  /** Started once SIP listens, mounted before HTTP does: the lab. */
+  guest?: (sip: { host: string; port: number }) => Promise<Guest>;
 }
 
 /** Where a started service can be reached. */
 export interface Addresses {
   /** Such as http://localhost:8080. */
   http: string;
+  /** host:port, UDP and TCP. */
+  sip: string;
+  webrtcPort: number;
+}
+
+interface Parts {
+  services: Services;
+  telephony: Telephony;
+  app: FastifyInstance;
 }
 
 const sweepEveryMs = 600_000;
@@ -41,8 +60,19 @@ export class AllInOne {
    */
   static async start(options: AllInOneOptions): Promise<AllInOne> {
     const teardown = new Teardown(options.log);
+    const { config } = options;
     try {
-      return new AllInOne(await startParts(options, teardown), teardown);
+      let httpPort = config.http.port;
+      const ownOrigin = () => `http://${connectableHost(config.http.host)}:${httpPort}`;
+      const { services, telephony, app } = await build(options, ownOrigin, teardown);
+      httpPort = await listen(app, config);
+      services.sms.start();
+      const addresses = {
+        http: config.http.publicOrigin ?? `http://${shownHost(config.http.host)}:${httpPort}`,
+        sip: sipServer(config, telephony.stack.addresses),
+        webrtcPort: telephony.media.webrtcPort,
+      };
+      return new AllInOne(addresses, teardown);
     } catch (error) {
       await teardown.close();
       throw error;
@@ -55,39 +85,52 @@ export class AllInOne {
   }
 }
 
-async function startParts(options: AllInOneOptions, teardown: Teardown): Promise<Addresses> {
+async function build(options: AllInOneOptions, ownOrigin: () => string, teardown: Teardown): Promise<Parts> {
   const { config, log, version } = options;
   const masterKey = loadMasterKey(config.dataDir);
   const store = await openStore({ path: join(config.dataDir, 'ringthrough.db') });
   teardown.add('store', () => store.destroy());
   const fabric = new LocalFabric((error) => log.error({ err: error }, 'event listener failed'));
-  let httpPort = config.http.port;
-  const ownOrigin = () => `http://${connectableHost(config.http.host)}:${httpPort}`;
-  const services = createServices({ config, store, fabric, log, masterKey, ownOrigin });
+  const base = { config, store, fabric, log, masterKey };
+  const services = createServices({ ...base, ownOrigin });
   teardown.add('sms', () => services.sms.close());
   sweepNowAndThen(services, log, teardown);
+  const telephony = await startTelephony({ ...base, ...services, version }, teardown);
+  const guest = await options.guest?.(reachable(config, telephony));
+  if (guest) teardown.add('guest', guest.close);
 
   const app = await createHttpServer({
     ...services,
     config,
     log: log.child({ module: 'http' }),
     fabric,
-    calls: { history: async () => [] },
-    voicemails: {
-      voicemails: async () => [],
-      voicemailAudio: async () => undefined,
-      markHeard: async () => false,
-      delete: async () => false,
-    },
-    sipServer: () => `${config.sip.advertisedHost ?? config.sip.host}:${config.sip.port}`,
+    calls: telephony.calls,
+    voicemails: telephony.alerting,
+    sipServer: () => sipServer(config, telephony.stack.addresses),
     version,
     clientFolder: fileURLToPath(new URL('../../../client/dist', import.meta.url)),
-    gauges: [smsBacklog(store)],
+    gauges: createGauges(store, telephony),
+    plugins: guest ? [guest.plugin] : [],
   });
   teardown.add('http', () => app.close());
-  httpPort = await listen(app, config);
-  services.sms.start();
-  return { http: config.http.publicOrigin ?? `http://${shownHost(config.http.host)}:${httpPort}` };
+  takeSipWebSockets({ config, log }, { app, telephony }, teardown);
+  return { services, telephony, app };
+}
+
+function takeSipWebSockets(
+  { config, log }: { config: Config; log: Logger },
+  { app, telephony }: { app: FastifyInstance; telephony: Telephony },
+  teardown: Teardown,
+): void {
+  const webSocket = new SipWebSocket({
+    config,
+    log: log.child({ module: 'sip-websocket' }),
+    attach: (socket, { address, port }) => telephony.stack.attachWebSocket(socket, { host: address, port }),
+  });
+  webSocket.listen(app.server);
+  teardown.add('sip-websocket', () => webSocket.close());
+  // Once more, and first of all: the calls' last messages still need their sockets.
+  teardown.add('calls', () => telephony.calls.close());
 }
 
 async function listen(app: FastifyInstance, config: Config): Promise<number> {
@@ -100,11 +143,7 @@ async function listen(app: FastifyInstance, config: Config): Promise<number> {
   return (app.server.address() as AddressInfo).port;
 }
 
-function sweepNowAndThen(
-  { accounts, validations }: ReturnType<typeof createServices>,
-  log: Logger,
-  teardown: Teardown,
-): void {
+function sweepNowAndThen({ accounts, validations }: Services, log: Logger, teardown: Teardown): void {
   const sweep = (): void => {
     Promise.all([accounts.sessions.sweep(), validations.sweep()]).catch((error: unknown) =>
       log.error({ err: error }, 'sweeping failed'),
@@ -115,20 +154,10 @@ function sweepNowAndThen(
   sweep();
 }
 
-function smsBacklog(store: Store) {
-  return {
-    name: 'ringthrough_sms_waiting',
-    help: 'SMS not yet taken by their carrier',
-    read: async () => {
-      const { count } = await store
-        .selectFrom('sms_outbox')
-        .select((sms) => sms.fn.countAll<number>().as('count'))
-        .where('sent_at', 'is', null)
-        .where('failed_at', 'is', null)
-        .executeTakeFirstOrThrow();
-      return count;
-    },
-  };
+/** Where something on this machine sends SIP to. */
+function reachable(config: Config, { stack }: Telephony): { host: string; port: number } {
+  const port = stack.addresses.find(({ protocol }) => protocol === 'udp')?.port ?? config.sip.port;
+  return { host: connectableHost(config.sip.host), port };
 }
 
 /** Browsers give the microphone to localhost without a certificate, and cookies know it by name. */

@@ -1,4 +1,4 @@
-import { variableFor } from '../config.ts';
+import { variableFor } from './config.ts';
 
 /** The service could not start for a reason that the operator can remove. `message` says which and how. */
 export class StartError extends Error {

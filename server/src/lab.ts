@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { defaultCarriers, Lab, labPlugin } from '@ringthrough/lab';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from './config.ts';
+import type { Logger } from './log.ts';
+import { StartError } from './start-error.ts';
+
+/** A started lab, to be mounted and closed by the one who runs it. */
+export interface MountedLab {
+  plugin: (app: FastifyInstance) => Promise<void>;
+  close: () => Promise<void>;
+}
+
+/**
+ * Starts the carrier in a box: those of its carriers that the configuration knows by id, on their trunks' ports.
+ * @throws StartError when a port of a trunk is taken
+ */
+export async function startLab(
+  { config, log }: { config: Config; log: Logger },
+  server: { host: string; port: number },
+): Promise<MountedLab> {
+  const carriers = defaultCarriers().flatMap((carrier) => {
+    const configured = config.carriers.find(({ id }) => id === carrier.id);
+    if (!configured) return [];
+    const sipPort = configured.trunks[0]?.port ?? 0;
+    const smsToken = configured.sms?.token ?? config.lab.smsToken;
+    return [{ ...carrier, cNumber: configured.cNumber, sipPort, smsToken }];
+  });
+  const stateFile = join(config.dataDir, 'lab.json');
+  const lab = new Lab({ server, carriers, stateFile, log: log.child({ module: 'lab' }) });
+  try {
+    await lab.start();
+  } catch (error) {
+    throw explain(error);
+  }
+  return {
+    plugin: async (app) => {
+      await app.register(labPlugin({ lab }), { prefix: '/lab' });
+    },
+    close: () => lab.close(),
+  };
+}
+
+function explain(error: unknown): unknown {
+  const { code, host, port } = error as { code?: string; host?: string; port?: number };
+  if (code !== 'EADDRINUSE') return error;
+  return new StartError(
+    `UDP port ${port} on ${host}, where the lab's carrier has its switch, is taken by another program. ` +
+      'Change the port of its trunk under carriers in ringthrough.yaml, or do without the lab: RINGTHROUGH_LAB_ENABLED=false.',
+    { cause: error },
+  );
+}

@@ -1,0 +1,40 @@
+import type { GaugeSource } from '../http/index.ts';
+import type { Store } from '../store/index.ts';
+import type { Telephony } from './telephony.ts';
+
+/** What /metrics tells of the house, besides HTTP and the process. */
+export function createGauges(store: Store, { stack, media, calls }: Telephony): GaugeSource[] {
+  const sip = (name: string, help: string, key: keyof ReturnType<typeof stack.stats>): GaugeSource => ({
+    name,
+    help,
+    read: () => stack.stats()[key],
+  });
+  return [
+    { name: 'ringthrough_calls_active', help: 'Calls in progress', read: () => calls.active().length },
+    { name: 'ringthrough_media_legs', help: 'Open media legs', read: async () => (await media.stats()).legs },
+    {
+      name: 'ringthrough_rtp_ports_free',
+      help: 'RTP ports left',
+      read: async () => (await media.stats()).rtpPortsFree,
+    },
+    sip('ringthrough_sip_server_transactions', 'Live server transactions', 'serverTransactions'),
+    sip('ringthrough_sip_client_transactions', 'Live client transactions', 'clientTransactions'),
+    sip('ringthrough_sip_dialogs', 'Live dialogs', 'dialogs'),
+    sip('ringthrough_sip_flows', 'Open SIP connections', 'flows'),
+    {
+      name: 'ringthrough_sms_waiting',
+      help: 'SMS not yet taken by a carrier',
+      read: () => waitingSms(store),
+    },
+  ];
+}
+
+async function waitingSms(store: Store): Promise<number> {
+  const { count } = await store
+    .selectFrom('sms_outbox')
+    .select((sms) => sms.fn.countAll<number>().as('count'))
+    .where('sent_at', 'is', null)
+    .where('failed_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return count;
+}

@@ -1,0 +1,174 @@
+import { type ListenerAddress, SipStack, type SipStackOptions, systemClock } from '@ringthrough/sip';
+import { Alerting } from '../alerting/index.ts';
+import { CallService } from '../calls/index.ts';
+import type { CarrierCatalogue, SmsGateway } from '../carrier/index.ts';
+import { type Config, sipRealm } from '../config.ts';
+import type { Fabric } from '../fabric/index.ts';
+import type { Logger } from '../log.ts';
+import { EmbeddedMediaPlane } from '../media/index.ts';
+import { Registrar } from '../registration/index.ts';
+import { explainListenError } from '../start-error.ts';
+import { deriveKey, type Store } from '../store/index.ts';
+import type { Teardown } from './teardown.ts';
+
+export interface TelephonyOptions {
+  config: Config;
+  store: Store;
+  fabric: Fabric;
+  log: Logger;
+  masterKey: Buffer;
+  catalogue: CarrierCatalogue;
+  sms: SmsGateway;
+  version: string;
+}
+
+/** Everything that takes part in a call. */
+export interface Telephony {
+  stack: SipStack;
+  media: EmbeddedMediaPlane;
+  registrar: Registrar;
+  alerting: Alerting;
+  calls: CallService;
+}
+
+/**
+ * Builds and starts SIP, media, registrar, alerting and calls. On the way down calls end first, while SIP and media
+ * still carry their last messages.
+ * @throws StartError when a port cannot be had
+ */
+export async function startTelephony(options: TelephonyOptions, teardown: Teardown): Promise<Telephony> {
+  const media = await startMedia(options);
+  teardown.add('media', () => media.close());
+  // The stack asks the calls, and the calls need the stack: until both are there, nobody gets in.
+  const late: { calls?: CallService } = {};
+  const screen: SipStackOptions['screen'] = (request, flow) => late.calls?.screen(request, flow) ?? false;
+  const stack = createStack(options, screen);
+  teardown.add('sip', () => stack.close());
+  const registrar = createRegistrar(options);
+  teardown.add('registrar', () => registrar.close());
+  const alerting = createAlerting(options, registrar);
+  const calls = createCalls(options, { stack, media, registrar, alerting });
+  late.calls = calls;
+  teardown.add('calls', () => calls.close());
+
+  const recovered = { messages: await alerting.start(), calls: await calls.start() };
+  if (recovered.messages + recovered.calls > 0) options.log.info(recovered, 'taken over from the last run');
+  await registrar.start();
+  stack.on('invite', (session) => calls.handleInvite(session));
+  stack.on('request', (incoming) => calls.handleRequest(incoming));
+  try {
+    await stack.start();
+  } catch (error) {
+    throw explainListenError(error, ['sip', 'port']);
+  }
+  return { stack, media, registrar, alerting, calls };
+}
+
+/** Where devices register over UDP, host:port. */
+export function sipServer({ sip }: Config, addresses: readonly ListenerAddress[]): string {
+  const port = addresses.find(({ protocol }) => protocol === 'udp')?.port ?? sip.port;
+  return `${sip.advertisedHost ?? sip.host}:${port}`;
+}
+
+async function startMedia({ config, log }: TelephonyOptions): Promise<EmbeddedMediaPlane> {
+  const { host, advertisedHost, webrtcPort, rtpPorts, silenceTimeoutSeconds } = config.media;
+  try {
+    return await EmbeddedMediaPlane.start({
+      host,
+      advertisedHost,
+      webrtcPort,
+      rtpPorts,
+      silenceTimeoutSeconds,
+      log: log.child({ module: 'media' }),
+    });
+  } catch (error) {
+    throw explainListenError(error, ['media', 'webrtcPort']);
+  }
+}
+
+function createStack(
+  { config, log, version }: TelephonyOptions,
+  screen: SipStackOptions['screen'],
+): SipStack {
+  const { host, port, advertisedHost, timers, limits } = config.sip;
+  const where = { host, port, ...(advertisedHost ? { advertisedHost } : {}) };
+  return new SipStack({
+    userAgent: `Ringthrough/${version}`,
+    listeners: [
+      { protocol: 'udp', ...where },
+      { protocol: 'tcp', ...where },
+    ],
+    timers: given({ t1: timers.t1Ms, t2: timers.t2Ms, t4: timers.t4Ms, lostFlow: timers.lostFlowMs }),
+    limits: given(limits),
+    log: log.child({ module: 'sip' }),
+    contactUser: 'ringthrough',
+    ...(screen ? { screen } : {}),
+  });
+}
+
+function createRegistrar({ config, store, fabric, log, masterKey }: TelephonyOptions): Registrar {
+  const { webSocketPingSeconds, ...limits } = config.registration;
+  return new Registrar({
+    store,
+    fabric,
+    log: log.child({ module: 'registration' }),
+    clock: systemClock,
+    now: Date.now,
+    realm: sipRealm,
+    nonceLifetimeMs: config.sip.nonceLifetimeSeconds * 1000,
+    secret: deriveKey(masterKey, 'digest nonces').toString('base64'),
+    limits,
+    pingIntervalMs: webSocketPingSeconds * 1000,
+  });
+}
+
+function createAlerting(
+  { config, store, fabric, log, sms }: TelephonyOptions,
+  registrar: Registrar,
+): Alerting {
+  const { alerting } = config;
+  return new Alerting({
+    store,
+    fabric,
+    log: log.child({ module: 'alerting' }),
+    now: Date.now,
+    sms,
+    isReachable: async (accountId) => (await registrar.available(accountId)).length > 0,
+    dataDir: config.dataDir,
+    greetingFile: alerting.greetingFile,
+    maxMessageMs: alerting.maxMessageSeconds * 1000,
+    maxSilenceMs: alerting.maxSilenceSeconds * 1000,
+    minVoiceMs: alerting.minVoiceMs,
+    maxMessagesPerAccount: alerting.maxMessagesPerAccount,
+  });
+}
+
+function createCalls(
+  { config, store, fabric, log, catalogue }: TelephonyOptions,
+  parts: { stack: SipStack; media: EmbeddedMediaPlane; registrar: Registrar; alerting: Alerting },
+): CallService {
+  const { stack, ...neighbours } = parts;
+  return new CallService({
+    ...neighbours,
+    inviter: stack,
+    store,
+    fabric,
+    log: log.child({ module: 'calls' }),
+    trunks: catalogue,
+    clock: systemClock,
+    now: Date.now,
+    domain: config.sip.domain,
+    silenceTimeoutMs: config.media.silenceTimeoutSeconds * 1000,
+    ringTimeoutMs: config.calls.ringTimeoutSeconds * 1000,
+    maxDurationMs: config.calls.maxDurationSeconds * 1000,
+    maxConcurrent: config.calls.maxConcurrent,
+    maxConcurrentPerAccount: config.calls.maxConcurrentPerAccount,
+  });
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the members that are undefined, so that defaults show through. */
+function given<T extends object>(values: T): Given<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>;
+}
