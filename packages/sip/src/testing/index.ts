@@ -2,4 +2,5 @@
 export { type Conditions, MemoryNetwork, type TracedPacket } from './memory-network.ts';
 export { MemoryWebSocket } from './memory-web-socket.ts';
 export { seededRandom } from './random.ts';
+export { RawPeer } from './raw-peer.ts';
 export { VirtualClock } from './virtual-clock.ts';
