@@ -19,7 +19,7 @@ export interface OpusOptions {
   fec?: boolean;
   /**
    * Packets in a hundred that are lost on the way to the peer; FEC is spent accordingly, none at 0. Default 0, because it
-   * costs half as much again to encode: `setExpectedLoss` turns it on once the peer reports loss.
+   * costs a quarter more to encode: `setExpectedLoss` turns it on once the peer reports loss.
    */
   expectedLossPercent?: number;
 }
