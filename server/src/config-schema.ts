@@ -9,6 +9,11 @@ const e164 = z
   .string()
   .regex(/^\+[1-9]\d{6,14}$/, 'must be a number in E.164 form, such as "+14155559000" (in quotes)');
 
+/** Two ports at least: RTP and RTCP. */
+function isPortRange({ min, max }: { min: number; max: number }): boolean {
+  return (min === 0 && max === 0) || (min > 0 && max > min);
+}
+
 const http = z.strictObject({
   host: host.default('127.0.0.1'),
   port: port.default(8080),
@@ -64,8 +69,8 @@ const media = z.strictObject({
   advertisedHost: host.optional(),
   webrtcPort: port.default(10_000).describe('One UDP port for all WebRTC media'),
   rtpPorts: z
-    .strictObject({ min: realPort.default(10_100), max: realPort.default(10_499) })
-    .refine((range) => range.max > range.min, 'max must be greater than min')
+    .strictObject({ min: port.default(10_100), max: port.default(10_499) })
+    .refine(isPortRange, 'max must be greater than min (or both 0: any free ports)')
     .prefault({}),
   silenceTimeoutSeconds: seconds.default(20),
   workers: positive.default(1),

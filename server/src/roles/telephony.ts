@@ -158,7 +158,6 @@ function createCalls(
     clock: systemClock,
     now: Date.now,
     domain: config.sip.domain,
-    silenceTimeoutMs: config.media.silenceTimeoutSeconds * 1000,
     ringTimeoutMs: config.calls.ringTimeoutSeconds * 1000,
     maxDurationMs: config.calls.maxDurationSeconds * 1000,
     maxConcurrent: config.calls.maxConcurrent,

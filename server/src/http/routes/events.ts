@@ -27,6 +27,8 @@ interface Stream {
 export function eventRoutes(api: Api, { fabric, config }: ApiContext): void {
   const streams = new Set<Stream>();
   const send = (stream: Stream, text: string): void => {
+    // Ended for a removed device; its 'close' comes later than the events of the same moment.
+    if (stream.out.writableEnded) return;
     if (stream.out.writableLength > maxBufferedBytes) stream.out.destroy();
     else stream.out.write(text);
   };
