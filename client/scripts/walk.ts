@@ -1,0 +1,153 @@
+/**
+ * Walks a newcomer's way through the built client on the real server and says what it measured:
+ * `npx vite build client`, then `node client/scripts/walk.ts [folder for pictures]`. Needs /usr/bin/chromium.
+ */
+import { mkdir } from 'node:fs/promises';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { Ringthrough } from '../../interop/support/ringthrough.ts';
+
+const out = process.argv[2] ?? 'client/screenshots';
+const password = 'correct horse 7';
+const first = '+14155550101';
+const second = '+447700900123';
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+let shots = 0;
+const shoot = (page: Page, name: string) =>
+  page.screenshot({ path: `${out}/walk-${String(shots++).padStart(2, '0')}-${name}.png` });
+
+async function timed<T>(what: string, work: Promise<T>): Promise<T> {
+  const start = performance.now();
+  const result = await work;
+  say(`${what}: ${Math.round(performance.now() - start)} ms`);
+  return result;
+}
+
+async function newPage(context: BrowserContext): Promise<Page> {
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const Real = RTCPeerConnection;
+    const connections: RTCPeerConnection[] = [];
+    Object.assign(window, { connections });
+    window.RTCPeerConnection = class extends Real {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        connections.push(this);
+      }
+    };
+  });
+  page.on('pageerror', (error) => say(`page error: ${error.stack}`));
+  page.on('console', (message) => message.type() === 'error' && say(`console: ${message.text()}`));
+  return page;
+}
+
+/** What came in on the last peer connection: packets, and the energy of the sound in them. */
+function heard(page: Page): Promise<{ packets: number; energy: number; codec: string }> {
+  return page.evaluate(async () => {
+    const { connections } = window as never as { connections: RTCPeerConnection[] };
+    const stats = [...((await connections.at(-1)?.getStats())?.values() ?? [])];
+    const inbound = stats.find((entry) => entry.type === 'inbound-rtp');
+    const codec = stats.find((entry) => entry.id === inbound?.codecId)?.mimeType;
+    return {
+      packets: inbound?.packetsReceived ?? 0,
+      energy: inbound?.totalAudioEnergy ?? 0,
+      codec: codec ?? '',
+    };
+  });
+}
+
+await mkdir(out, { recursive: true });
+const server = await Ringthrough.start();
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+});
+const origin = `http://localhost:${server.httpPort}`;
+const options = {
+  viewport: { width: 390, height: 844 },
+  locale: 'en-US',
+  permissions: ['microphone', 'notifications'],
+};
+
+async function typeCode(page: Page, number: string, work: () => Promise<void>): Promise<void> {
+  const before = server.sms.received.filter((sms) => sms.to === number).length;
+  await work();
+  const sms = await server.sms.next(number, before);
+  await page.getByLabel('6-digit code').fill(/\b\d{6}\b/.exec(sms.text)?.[0] ?? '');
+}
+
+try {
+  const context = await browser.newContext(options);
+  const page = await newPage(context);
+  await page.goto(origin);
+  await page.getByRole('link', { name: 'Create an account' }).click();
+  await page.getByLabel('Phone number').fill('(415) 555-0101');
+  await typeCode(page, first, () => page.getByRole('button', { name: 'Send the code' }).click());
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await timed('sign-up → this device will ring', page.getByText('This device will ring').waitFor());
+  await shoot(page, 'home');
+
+  await page.getByRole('link', { name: 'Numbers' }).click();
+  await page.getByRole('link', { name: 'Link another number' }).click();
+  await page.getByLabel('Phone number').fill(second);
+  await typeCode(page, second, () => page.getByRole('button', { name: 'Send the code' }).click());
+  await page.getByTestId('forwarding-command').waitFor();
+  await shoot(page, 'forward');
+
+  await page.goto(`${origin}/#/settings/devices/add`);
+  await page.getByLabel('Name of the softphone').fill('Desk phone');
+  await page.getByRole('button', { name: 'Create credentials' }).click();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByText('Not registered').waitFor();
+  await shoot(page, 'devices');
+
+  const other = await newPage(await browser.newContext(options));
+  await other.goto(`${origin}/#/log-in`);
+  await other.getByLabel('Phone number').fill(second);
+  await other.getByLabel('Password', { exact: true }).fill(password);
+  await other.getByRole('button', { name: 'Log in', exact: true }).click();
+  await timed('log-in → this device will ring', other.getByText('This device will ring').waitFor());
+  await page.locator('[data-testid=device][data-registered=true]').nth(1).waitFor();
+  say('the first device sees the second one registered');
+
+  await timed(
+    'reload → registered',
+    page
+      .reload()
+      .then(() => page.goto(`${origin}/#/home`))
+      .then(() => page.getByText('This device will ring').waitFor()),
+  );
+
+  await page.getByRole('button', { name: 'Start audio test' }).click();
+  await timed('audio test → connected', page.getByText('Connected', { exact: true }).waitFor());
+  await page.waitForTimeout(1500);
+  await shoot(page, 'audio-test');
+  say(`audio test heard: ${JSON.stringify(await heard(page))}`);
+  await page.getByRole('button', { name: 'Hang up' }).click();
+  await page.getByText('Call ended').waitFor();
+
+  await context.setOffline(true);
+  await timed('network lost → offline', page.getByText('Offline', { exact: true }).waitFor());
+  await context.setOffline(false);
+  await timed('network back → registered', page.getByText('This device will ring').waitFor());
+
+  await page.goto(`${origin}/#/settings/devices`);
+  await page.getByRole('button', { name: /Sign out Chrome/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+  await timed(
+    'remote sign-out → the other device is out',
+    other.getByRole('link', { name: 'Create an account' }).waitFor(),
+  );
+
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByRole('link', { name: 'Create an account' }).waitFor();
+  say('logged out');
+} catch (error) {
+  say(`${error}\n${server.process.output.slice(-3000)}`);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+  await server.stop();
+}
