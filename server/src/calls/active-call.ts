@@ -36,8 +36,6 @@ export interface CallNeighbours {
   /** SIP domain of the devices. */
   domain: string;
   limits: CallLimits;
-  /** Silence that counts: a leg is not missed before it had this long to speak. */
-  silenceTimeoutMs: number;
 }
 
 export interface ActiveCallOptions {
@@ -73,7 +71,6 @@ export class ActiveCall {
   #working = false;
   #broken = false;
   #winner: DeviceLeg | undefined;
-  #connectedAt = 0;
   #opened: Promise<void> = Promise.resolve();
   #recorded: Promise<void> = Promise.resolve();
   #announce: () => void = () => undefined;
@@ -115,7 +112,7 @@ export class ActiveCall {
     });
     this.#opened.catch((error: unknown) => this.#log.error({ err: error }, 'cannot record a call'));
     caller.onGone((gone) => this.post({ type: gone }));
-    caller.media.on('silent', () => this.#silent(caller.onHold));
+    caller.media.on('silent', () => this.#silent(caller));
     for (const device of devices) this.#remember(device);
     this.post({ type: 'arrived', devices });
   }
@@ -188,7 +185,6 @@ export class ActiveCall {
         this.#beside(this.#connect(output.legId));
         return;
       case 'answer-caller':
-        this.#connectedAt = this.#neighbours.now();
         this.#options.caller.accept();
         return;
       case 'hand-over':
@@ -251,7 +247,7 @@ export class ActiveCall {
       if (leg === undefined) throw new Error('an unknown leg is to be connected');
       const media = await leg.negotiate();
       await this.#options.caller.connect(media);
-      media.on('silent', () => this.#silent(leg.onHold));
+      media.on('silent', () => this.#silent(leg));
       this.#winner = leg;
       this.post({ type: 'media-ready', legId });
     } catch (error) {
@@ -309,12 +305,9 @@ export class ActiveCall {
     return { callId, accountId, number: number.number, answerMode: number.answerMode, calling };
   }
 
-  /** R-END: no packet for the configured time, and nobody is on hold. */
-  #silent(onHold: boolean): void {
-    const connectedFor = this.#neighbours.now() - this.#connectedAt;
-    const held = onHold || this.#options.caller.onHold || this.#winner?.onHold === true;
-    if (held || connectedFor < this.#neighbours.silenceTimeoutMs) return;
-    this.post({ type: 'media-silent' });
+  /** R-END: the peer should send and does not, or its path is broken. Many send nothing while they hold. */
+  #silent(leg: { onHold: boolean }): void {
+    if (!leg.onHold) this.post({ type: 'media-silent' });
   }
 
   #remember(device: DeviceAddress): void {

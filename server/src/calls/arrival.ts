@@ -1,24 +1,8 @@
 import { parseIdentities, parseNameAddr, type SipRequest } from '@ringthrough/sip';
-import { divertedNumbers } from './diverted-numbers.ts';
+import { type CalledCandidate, divertedNumbers, type TrunkNumbers } from './diverted-numbers.ts';
 import { numberOfUri } from './numbers.ts';
 
-/** Why the carrier forwarded the call; `direct` when the number itself was dialled on the trunk. */
-export type ForwardReason = 'unreachable' | 'busy' | 'no-reply' | 'unconditional' | 'unknown' | 'direct';
-
-/** What of the trunk matters for reading its calls. */
-export interface TrunkNumbers {
-  /** E.164. */
-  cNumber: string;
-  /** ISO 3166, to read national numbers. */
-  country: string;
-}
-
-/** One number that the call may have been made to. */
-export interface CalledCandidate {
-  /** E.164. */
-  number: string;
-  reason: ForwardReason;
-}
+export type { CalledCandidate, ForwardReason, TrunkNumbers } from './diverted-numbers.ts';
 
 /** What an INVITE on a trunk says (R-IN). */
 export interface Arrival {

@@ -229,13 +229,11 @@ describe('in the conversation', () => {
     await world.settled();
   });
 
-  test('silence just after the answer is no silence yet', async () => {
+  test('a media path that breaks just after the answer ends the call', async () => {
     const { caller } = await connected(1);
-    world.media.connections[0]?.[0].emit('silent');
-    await world.pass(100);
-    expect(world.calls.active()[0]?.state).toBe('connected');
-    caller.session.bye();
+    world.media.connections[0]?.[1].emit('silent');
     await world.settled();
+    expect(caller.endReason).toContain('cause=102');
   });
 
   test('the server stops: both sides are told, the call is recorded', async () => {

@@ -5,8 +5,25 @@ import {
   type Reason,
   type SipRequest,
 } from '@ringthrough/sip';
-import type { CalledCandidate, ForwardReason, TrunkNumbers } from './arrival.ts';
 import { numberOfUri } from './numbers.ts';
+
+/** Why the carrier forwarded the call; `direct` when the number itself was dialled on the trunk. */
+export type ForwardReason = 'unreachable' | 'busy' | 'no-reply' | 'unconditional' | 'unknown' | 'direct';
+
+/** What of the trunk matters for reading its calls. */
+export interface TrunkNumbers {
+  /** E.164. */
+  cNumber: string;
+  /** ISO 3166, to read national numbers. */
+  country: string;
+}
+
+/** One number that the call may have been made to. */
+export interface CalledCandidate {
+  /** E.164. */
+  number: string;
+  reason: ForwardReason;
+}
 
 /**
  * The numbers that have diverted this call, last diversion first, without the C number and without repetition.

@@ -276,7 +276,6 @@ export class CallWorld {
       maxDurationMs: 3_600_000,
       maxConcurrent,
       maxConcurrentPerAccount: 3,
-      silenceTimeoutMs: 20_000,
     });
     this.stack.on('invite', (session) => this.calls.handleInvite(session));
     this.stack.on('request', (incoming) => this.calls.handleRequest(incoming));
