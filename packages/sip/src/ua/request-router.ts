@@ -13,7 +13,7 @@ import { tagOf } from '../transaction/transaction-key.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import { stampVia } from '../transport/via.ts';
 import { descriptionOf } from './body.ts';
-import type { UaContext } from './context.ts';
+import { allowedMethods, type UaContext } from './context.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
 import type { IncomingRequest, MessageOptions } from './types.ts';
 import { UasInviteSession } from './uas-session.ts';
@@ -65,7 +65,9 @@ export class RequestRouter {
 
   /** Answers without a transaction, RFC 3261 section 8.2.7; never an ACK, never whom the owner does not want. */
   refuse(request: SipRequest, via: Via, flow: BaseFlow, answer: { status: number; reason?: string }): void {
-    if (request.method === 'ACK' || !this.#owner.screen(request, flow)) return;
+    // Without these headers nobody could match the answer, so it is most likely no SIP at all.
+    const answerable = ['From', 'To', 'Call-ID', 'CSeq'].every((name) => request.headers.has(name));
+    if (request.method === 'ACK' || !answerable || !this.#owner.screen(request, flow)) return;
     const { transport, counters } = this.#context;
     try {
       const bytes = serializeMessage(responseTo(request, answer.status, newTag(), answer.reason));
@@ -157,7 +159,7 @@ export class RequestRouter {
     session.transaction.onFinished = () => this.#invites.delete(key);
     this.#context.notifier.push(() => {
       try {
-        if (!this.#owner.invite(session)) session.reject(405);
+        if (!this.#owner.invite(session)) session.reject(405, { headers: [['Allow', allowedMethods]] });
       } catch (error) {
         if (session.state === 'early') session.reject(500);
         throw error;

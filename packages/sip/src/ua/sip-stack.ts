@@ -231,10 +231,7 @@ export class SipStack {
       return;
     }
     counters.malformed++;
-    const { headers } = partial;
-    // Without these nobody could match the answer, so it is most likely no SIP at all.
-    const answerable = ['From', 'To', 'Call-ID', 'CSeq'].every((name) => headers.count(name) === 1);
-    const via = answerable ? stampVia(partial, flow.remote) : undefined;
+    const via = stampVia(partial, flow.remote);
     if (via) this.#router.refuse(partial, via, flow, { status: error.status, reason: error.text });
   }
 
