@@ -78,7 +78,7 @@ async function run(server: Ringthrough, phone: SippDevice, rate: number): Promis
     rate,
     processor: SIPP_PROCESSOR,
     steps: [
-      trunk.invite([`Diversion: <sip:${NUMBER}@carrier.example>;reason=unavailable`]),
+      trunk.invite([`Diversion: <sip:${NUMBER}@carrier.example>;reason=unavailable`], { measured: true }),
       expect.response(100, { optional: true }),
       expect.response(180),
       expect.response(200, { measured: true }),

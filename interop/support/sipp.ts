@@ -18,9 +18,9 @@ Call-ID: [call_id]`;
 const sdp = `v=0
 o=sipp 1 1 IN IP4 [local_ip]
 s=-
-c=IN IP4 [local_ip]
+c=IN IP4 [media_ip]
 t=0 0
-m=audio [rtp_port] RTP/AVP 8 0 101
+m=audio [media_port] RTP/AVP 8 0 101
 a=rtpmap:8 PCMA/8000
 a=rtpmap:0 PCMU/8000
 a=rtpmap:101 telephone-event/8000
@@ -29,22 +29,22 @@ a=ptime:20`;
 
 const send = (text: string, attributes = '') => `<send${attributes}><![CDATA[\n\n${text}\n\n]]></send>`;
 
-/** The trunk's side of a call (UAC). `headers` are the lines that say whom the call was for. */
+/** The trunk's side of a call (UAC). `headers` say whom it was for; `measured` starts the response time. */
 export const trunk = {
-  invite: (headers: string[] = [], { branchOffset = '', cseq = 1 } = {}): Step =>
+  invite: (headers: string[] = [], { branchOffset = '', measured = false } = {}): Step =>
     send(
       `INVITE sip:[cnumber]@[remote_ip]:[remote_port] SIP/2.0
 ${via(branchOffset)}
 Max-Forwards: 70
 ${fromTo(false)}
-CSeq: ${cseq} INVITE
+CSeq: 1 INVITE
 Contact: <sip:sipp@[local_ip]:[local_port]>
 ${headers.map((line) => `${line}\n`).join('')}Content-Type: application/sdp
 Content-Length: [len]
 
 ${sdp}
 `,
-      branchOffset === '' ? ' retrans="500" start_rtd="1"' : '',
+      `${branchOffset === '' ? ' retrans="500"' : ''}${measured ? ' start_rtd="1"' : ''}`,
     ),
   /** ACK to a 2xx: a transaction of its own, along the route set. */
   ack: (): Step =>
@@ -159,7 +159,7 @@ export class Sipp {
     const keys = { caller: '+12125550199', cnumber: '+14155559000', ...options.keys };
     const pinned = options.processor === undefined ? [] : ['taskset', '-c', String(options.processor)];
     const [command = 'sipp', ...before] = [...pinned, 'sipp'];
-    const always = ['-sf', scenario, '-i', '127.0.0.1', '-nostdin'];
+    const always = ['-sf', scenario, '-i', '127.0.0.1', '-mi', '127.0.0.1', '-nostdin'];
     const counts = ['-p', String(options.localPort), '-m', String(options.calls ?? 1)];
     const errors = ['-trace_err', '-error_file', join(this.#folder, 'errors.log')];
     const mode = options.rate === undefined ? this.#careful() : this.#loaded(options.rate);
