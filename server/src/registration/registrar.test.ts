@@ -1,0 +1,292 @@
+import { computeHa1, type Flow, SipRequest, type SipResponse, SipStack } from '@ringthrough/sip';
+import { MemoryNetwork, VirtualClock } from '@ringthrough/sip/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LocalFabric } from '../fabric/index.ts';
+import { createLogger } from '../log.ts';
+import { openStore, type Store } from '../store/index.ts';
+import { Registrar } from './index.ts';
+
+const realm = 'ringthrough';
+const serverAddress = { protocol: 'udp', host: '10.0.0.1', port: 5060 } as const;
+const password = 'correct horse';
+
+let clock: VirtualClock;
+let network: MemoryNetwork;
+let store: Store;
+let fabric: LocalFabric;
+let registrar: Registrar;
+let stack: SipStack;
+let phone: SipStack;
+let events: string[];
+let cseq = 0;
+
+const now = () => 1_700_000_000_000 + clock.now();
+
+function createRegistrar(): Registrar {
+  return new Registrar({
+    store,
+    fabric,
+    log: createLogger({ level: 'silent', destination: 'stderr' }),
+    clock,
+    now,
+    realm,
+    secret: 'nonce key',
+    nonceLifetimeMs: 300_000,
+    limits: {
+      minExpiresSeconds: 30,
+      maxExpiresSeconds: 3600,
+      defaultExpiresSeconds: 300,
+      maxBindingsPerDevice: 3,
+    },
+    pingIntervalMs: 10_000,
+  });
+}
+
+async function newStack(host: string): Promise<SipStack> {
+  const created = new SipStack({
+    userAgent: 'test',
+    listeners: [
+      { protocol: 'udp', host, port: 5060 },
+      { protocol: 'tcp', host, port: 5060 },
+    ],
+    clock,
+    network: network.host(host),
+  });
+  await created.start();
+  return created;
+}
+
+beforeEach(async () => {
+  clock = new VirtualClock();
+  network = new MemoryNetwork({ clock });
+  store = await openStore({ path: ':memory:' });
+  await store.insertInto('accounts').values({ id: 'ann', password_hash: 'x', created_at: 1 }).execute();
+  for (const name of ['one', 'two']) {
+    await store
+      .insertInto('devices')
+      .values({
+        id: name,
+        account_id: 'ann',
+        name: `Phone ${name}`,
+        system: 'test',
+        kind: 'softphone',
+        sip_user: `d${name}`,
+        ha1_md5: computeHa1('MD5', `d${name}`, realm, password),
+        ha1_sha256: computeHa1('SHA-256', `d${name}`, realm, password),
+        created_at: 1,
+      })
+      .execute();
+  }
+  events = [];
+  fabric = new LocalFabric((error) => events.push(String(error)));
+  fabric.subscribe('device.registered', ({ deviceId }) => events.push(`registered ${deviceId}`));
+  fabric.subscribe('device.unregistered', ({ deviceId, why }) => events.push(`${why} ${deviceId}`));
+  registrar = createRegistrar();
+  await registrar.start();
+  stack = await newStack('10.0.0.1');
+  stack.on('request', (incoming) => {
+    if (incoming.request.method !== 'REGISTER') return false;
+    void registrar.handleRegister(incoming);
+    return true;
+  });
+  phone = await newStack('10.0.0.2');
+});
+
+afterEach(async () => {
+  await settle(phone.close());
+  await settle(stack.close());
+  await registrar.close();
+  await store.destroy();
+  expect(clock.pending).toBe(0);
+});
+
+async function settle<T>(promise: Promise<T>): Promise<T> {
+  let done = false;
+  const settled = promise.finally(() => {
+    done = true;
+  });
+  settled.catch(() => undefined);
+  for (let step = 0; step < 2000 && !done; step += 1) await clock.advance(10);
+  return settled;
+}
+
+interface RegisterOptions {
+  user?: string;
+  as?: string;
+  password?: string;
+  contact?: string;
+  headers?: Array<[string, string]>;
+  flow?: Flow;
+  protocol?: 'udp' | 'tcp';
+}
+
+function register(options: RegisterOptions = {}): Promise<SipResponse> {
+  const user = options.user ?? 'done';
+  cseq += 2;
+  const request = new SipRequest('REGISTER', 'sip:localhost', {
+    headers: [
+      ['From', `<sip:${options.as ?? user}@localhost>`],
+      ['To', `<sip:${options.as ?? user}@localhost>`],
+      ['Call-ID', 'one-registration'],
+      ['CSeq', `${cseq} REGISTER`],
+      ['Contact', options.contact ?? `<sip:${user}@10.0.0.2:5060>`],
+      ...(options.headers ?? []),
+    ],
+  });
+  const target = options.flow
+    ? { flow: options.flow }
+    : { ...serverAddress, protocol: options.protocol ?? 'udp' };
+  const credentials = { username: user, password: options.password ?? password };
+  return settle(phone.request(request, target, { credentials }));
+}
+
+const contacts = async () => (await registrar.available('ann')).map((address) => address.contactUri);
+const storedBindings = () => store.selectFrom('bindings').selectAll().execute();
+
+describe('registering (RFC 3261 section 10.3)', () => {
+  test('a device becomes available, stored, seen and known; the answer lists its binding', async () => {
+    const response = await register();
+    expect(response.status).toBe(200);
+    expect(response.headers.get('Contact')).toBe('<sip:done@10.0.0.2:5060>;expires=300');
+    expect(await registrar.available('ann')).toEqual([
+      {
+        deviceId: 'one',
+        deviceName: 'Phone one',
+        sipUser: 'done',
+        contactUri: 'sip:done@10.0.0.2:5060',
+        transport: 'udp',
+        target: {
+          protocol: 'udp',
+          host: '10.0.0.2',
+          port: 5060,
+          local: { host: '10.0.0.1', port: 5060 },
+        },
+      },
+    ]);
+    expect(registrar.registeredDevices('ann')).toEqual(new Set(['one']));
+    expect(await storedBindings()).toHaveLength(1);
+    const device = await store
+      .selectFrom('devices')
+      .select('last_seen_at')
+      .where('id', '=', 'one')
+      .executeTakeFirst();
+    expect(device?.last_seen_at).toBeGreaterThan(1_700_000_000_000);
+    expect(events).toEqual(['registered one']);
+  });
+
+  test('a refresh is no news', async () => {
+    await register();
+    await register();
+    expect(events).toEqual(['registered one']);
+  });
+
+  test('logging out', async () => {
+    await register();
+    expect((await register({ headers: [['Expires', '0']] })).headers.has('Contact')).toBe(false);
+    expect(await contacts()).toEqual([]);
+    expect(await storedBindings()).toEqual([]);
+    expect(events).toEqual(['registered one', 'logout one']);
+  });
+
+  test('too brief an interval: 423 with Min-Expires', async () => {
+    const response = await register({ headers: [['Expires', '5']] });
+    expect([response.status, response.headers.get('Min-Expires')]).toEqual([423, '30']);
+  });
+
+  test('two devices of one account are both available', async () => {
+    await register();
+    await register({ user: 'dtwo' });
+    expect(registrar.registeredDevices('ann')).toEqual(new Set(['one', 'two']));
+  });
+
+  test('Path is given back (RFC 3327)', async () => {
+    const response = await register({ headers: [['Path', '<sip:edge.example;lr>']] });
+    expect(response.headers.get('Path')).toBe('<sip:edge.example;lr>');
+  });
+});
+
+describe('who it is', () => {
+  test('a wrong password, an unknown user and no credentials get the same answer', async () => {
+    const wrong = await register({ password: 'wrong' });
+    const unknown = await register({ user: 'dnobody' });
+    for (const response of [wrong, unknown]) {
+      expect(response.status).toBe(401);
+      const shape = response.headers
+        .getAll('WWW-Authenticate')
+        .map((value) => value.replace(/nonce="[^"]*"/, ''));
+      expect(shape).toEqual([
+        'Digest realm="ringthrough", , algorithm=SHA-256, qop="auth"',
+        'Digest realm="ringthrough", , algorithm=MD5, qop="auth"',
+      ]);
+    }
+    expect(await contacts()).toEqual([]);
+  });
+
+  test('a device registers itself and nobody else', async () => {
+    expect((await register({ as: 'dtwo' })).status).toBe(403);
+    expect(await contacts()).toEqual([]);
+  });
+});
+
+describe('going away (R-REG-LOST)', () => {
+  test('a registration runs out', async () => {
+    await register({ headers: [['Expires', '60']] });
+    await clock.advance(59_000);
+    expect(await contacts()).toHaveLength(1);
+    await clock.advance(2_000);
+    expect(await contacts()).toEqual([]);
+    expect(await storedBindings()).toEqual([]);
+    expect(events).toEqual(['registered one', 'expired one']);
+  });
+
+  test('a closed connection takes its binding with it, at once', async () => {
+    await register({ protocol: 'tcp' });
+    const [address] = await registrar.available('ann');
+    if (address === undefined || !('flow' in address.target)) throw new Error('registered over no flow');
+    expect(registrar.knows(address.target.flow)).toBe(true);
+    await settle(phone.close());
+    await clock.advance(100);
+    expect(await contacts()).toEqual([]);
+    expect(await storedBindings()).toEqual([]);
+    expect(events).toEqual(['registered one', 'connection-lost one']);
+    expect(registrar.knows(address.target.flow)).toBe(false);
+  });
+
+  test('a half-open WebSocket is found by ping', async () => {
+    const { client, server } = network.webSocket('10.0.0.2', '10.0.0.1');
+    stack.attachWebSocket(server, { host: '10.0.0.2', port: 40_001 });
+    const flow = phone.attachWebSocket(client, { host: '10.0.0.1', port: 8080 });
+    await register({ flow, contact: '<sip:x@abc.invalid;transport=ws>' });
+    expect(await contacts()).toEqual(['sip:x@abc.invalid;transport=ws']);
+    await clock.advance(60_000);
+    expect(await contacts()).toHaveLength(1);
+    network.cut('10.0.0.2');
+    await clock.advance(21_000);
+    expect(await contacts()).toEqual([]);
+    expect(events).toEqual(['registered one', 'connection-lost one']);
+    network.mend('10.0.0.2');
+    flow.close();
+    await clock.advance(1_000);
+  });
+
+  test('a device that is removed ends at once', async () => {
+    await register();
+    fabric.publish('device.removed', { accountId: 'ann', deviceId: 'one' });
+    await clock.advance(10);
+    expect(await contacts()).toEqual([]);
+    expect(events).toEqual(['registered one', 'removed one']);
+  });
+
+  test('after a restart UDP bindings are there, those of connections are not', async () => {
+    await register();
+    await register({ user: 'dtwo', protocol: 'tcp' });
+    expect(registrar.registeredDevices('ann').size).toBe(2);
+    await registrar.close();
+    registrar = createRegistrar();
+    await registrar.start();
+    expect([...registrar.registeredDevices('ann')]).toEqual(['one']);
+    expect(await storedBindings()).toHaveLength(1);
+    await clock.advance(301_000);
+    expect(await contacts()).toEqual([]);
+  });
+});
