@@ -2,7 +2,7 @@ import { type CountryCode, isSupportedCountry, parsePhoneNumberWithError } from 
 import { Problem } from '../problem.ts';
 
 /**
- * A telephone number in any human form → E.164. `region` (ISO 3166) is where a number without country code is from.
+ * A telephone number in any human form → E.164. `region` (ISO 3166) is where a number without + is from.
  *
  * A number is accepted when its length is possible in its numbering plan: the finer check against assigned ranges
  * refuses new and fictitious ranges, and the code sent to the number proves that it exists anyway.
@@ -10,7 +10,7 @@ import { Problem } from '../problem.ts';
  */
 export function toE164(input: string, region?: string): string {
   const text = input.normalize('NFKC').trim().replace(/^tel:/i, '');
-  const country = region?.toUpperCase();
+  const country = text.startsWith('+') ? undefined : region?.toUpperCase();
   if (country !== undefined && !isSupportedCountry(country)) {
     throw notANumber('The region is not known. Use two letters such as US or GB.');
   }
