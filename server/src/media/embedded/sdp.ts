@@ -191,13 +191,14 @@ export interface Agreement {
 }
 
 /**
- * Chooses from the peer's offer by our order of preference; the answer takes over the offer's numbers.
+ * Takes the first of the peer's formats that this leg has: the offerer's order is its preference (RFC 3264 section 6.1).
+ * The answer takes over the offer's numbers.
  * @throws MediaError `no-common-codec`
  */
 export function agreeOnOffer(remote: RemoteAudio, codecs: readonly CodecName[]): Agreement {
-  const codec = codecs.find((name) => remote.formats.some((format) => format.codec === name));
-  const format = remote.formats.find((candidate) => candidate.codec === codec);
-  if (!codec || !format) throw noCommon();
+  const format = remote.formats.find((candidate) => codecs.includes(candidate.codec));
+  if (!format) throw noCommon();
+  const { codec } = format;
   const event = eventFor(codec, remote.events);
   const side = { payloadType: format.payloadType, event };
   return { codec, send: side, receive: side };
