@@ -73,6 +73,11 @@ export class IceLiteAgent {
     return this.#selected?.remote;
   }
 
+  /** Every address that has proved itself and was not forgotten. */
+  get remotes(): TransportAddress[] {
+    return this.#pairs.map((pair) => pair.remote);
+  }
+
   /** When `handleTimeout` wants to be called, in the time of `now`; undefined: not at all. */
   get nextTimeoutAt(): number | undefined {
     if (this.#state !== 'connected') return undefined;

@@ -88,7 +88,7 @@ export class IceSession {
     // RFC 8445 section 5.3: at least 24 and 128 bits.
     this.#password = randomBytes(18).toString('base64').replaceAll('=', '');
     const localUfrag = randomBytes(6).toString('base64');
-    while (this.#agents.length > 1) this.#port.removeUfrag(this.#agents.shift()!.localUfrag);
+    while (this.#agents.length > 1) this.#dropOldest();
     this.#agents.push(
       new IceLiteAgent({
         localUfrag,
@@ -158,18 +158,17 @@ export class IceSession {
           this.#port.send(output.data, output.to);
           break;
         case 'validated':
-          this.#addresses.set(`${output.remote.address} ${output.remote.port}`, output.remote);
+          this.#addresses.set(keyOf(output.remote), output.remote);
           this.#port.addAddress(output.remote, this);
           break;
         case 'forgotten':
-          this.#addresses.delete(`${output.remote.address} ${output.remote.port}`);
-          this.#port.removeAddress(output.remote, this);
+          this.#removeAddress(output.remote);
           break;
         case 'selected':
           this.#select(agent, output.remote);
           break;
         case 'consent-lost':
-          if (agent === this.#agents.at(-1)) this.#setState('disconnected');
+          if (agent === this.#agentInUse) this.#setState('disconnected');
           break;
       }
     }
@@ -180,7 +179,26 @@ export class IceSession {
     if (agent !== latest && latest?.selected) return;
     this.#destination = remote;
     if (agent !== latest) return;
-    while (this.#agents.length > 1) this.#port.removeUfrag(this.#agents.shift()!.localUfrag);
+    while (this.#agents.length > 1) this.#dropOldest();
+  }
+
+  /** What came before an ICE restart is over: its ufrag, and the addresses that the new checks do not come from. */
+  #dropOldest(): void {
+    const oldest = this.#agents.shift()!;
+    this.#port.removeUfrag(oldest.localUfrag);
+    const kept = new Set(this.#agents.flatMap((agent) => agent.remotes).map(keyOf));
+    for (const remote of oldest.remotes) if (!kept.has(keyOf(remote))) this.#removeAddress(remote);
+  }
+
+  #removeAddress(remote: TransportAddress): void {
+    this.#addresses.delete(keyOf(remote));
+    this.#port.removeAddress(remote, this);
+  }
+
+  /** The agent whose pair is in use: during an ICE restart still the one before it. */
+  get #agentInUse(): IceLiteAgent {
+    const latest = this.#agents.at(-1)!;
+    return latest.selected ? latest : this.#agents[0]!;
   }
 
   #tryDtls(): void {
@@ -245,9 +263,7 @@ export class IceSession {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#isOver()) return;
-    const due = [this.#dtls?.nextTimeoutAt, this.#agents.at(-1)?.nextTimeoutAt].filter(
-      (at) => at !== undefined,
-    );
+    const due = [this.#dtls?.nextTimeoutAt, this.#agentInUse.nextTimeoutAt].filter((at) => at !== undefined);
     if (due.length === 0) return;
     const delay = Math.max(0, Math.min(...due) - this.#port.now());
     this.#timer = setTimeout(() => this.#onTimer(), delay);
@@ -256,8 +272,12 @@ export class IceSession {
   #onTimer(): void {
     const now = this.#port.now();
     if (this.#dtls) this.#applyDtls(this.#dtls.handleTimeout(now));
-    const agent = this.#agents.at(-1)!;
+    const agent = this.#agentInUse;
     if (!this.#isOver()) this.#applyIce(agent, agent.handleTimeout(now));
     this.#arm();
   }
+}
+
+function keyOf(remote: TransportAddress): string {
+  return `${remote.address} ${remote.port}`;
 }
