@@ -74,11 +74,12 @@ export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow 
   const { last } = way;
   if (last?.reliable && !last.closed) return last;
   const uri = parseUri(dialog.nextHop);
-  if (!uri || uri.scheme === 'tel' || isUnreachable(uri.host, last)) {
+  const protocol = uri?.params.get('transport')?.toLowerCase() ?? 'udp';
+  const dialable = protocol === 'udp' || protocol === 'tcp';
+  if (!uri || !dialable || uri.scheme === 'tel' || isUnreachable(uri.host, last)) {
     if (last && !last.closed) return last;
     throw new Error('no way to the peer');
   }
-  const protocol = uri.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
   const port = uri.port ?? 5060;
   if (
     last?.protocol === protocol &&

@@ -1,2 +1,3 @@
+export { type RegisterOptions, type Registration, register } from './registration.ts';
 export { SipStack, type StackEvents } from './sip-stack.ts';
 export type * from './types.ts';
