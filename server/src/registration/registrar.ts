@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type DigestAlgorithm,
   DigestServer,
   type Flow,
   type IncomingRequest,
@@ -33,6 +34,8 @@ export interface RegistrarOptions {
   /** Of the digest; the HA1s in the store were made with it. */
   realm: string;
   nonceLifetimeMs: number;
+  /** Offered to devices in this order; SHA-256 and then MD5 when absent. */
+  digestAlgorithms?: readonly DigestAlgorithm[];
   limits: RegisterLimits;
   /** How often a connection with bindings is asked whether it lives; it has as long to answer. */
   pingIntervalMs: number;
@@ -65,8 +68,9 @@ export class Registrar {
 
   constructor(options: RegistrarOptions & { secret: string }) {
     this.#options = options;
-    const { realm, nonceLifetimeMs, secret, now } = options;
-    this.#digest = new DigestServer({ realm, nonceLifetimeMs, secret, now });
+    const { realm, nonceLifetimeMs, secret, now, digestAlgorithms: algorithms } = options;
+    const digest = { realm, nonceLifetimeMs, secret, now };
+    this.#digest = new DigestServer(algorithms === undefined ? digest : { ...digest, algorithms });
     this.#directory = new DeviceDirectory(options.store);
     this.#unsubscribe = options.fabric.subscribe('device.removed', ({ deviceId }) => {
       void this.removeDevice(deviceId);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAuthParams, SipHeaders, SipRequest } from '../message/index.ts';
 import { computeHa1, type Ha1 } from './digest.ts';
 import { answerChallenge } from './digest-client.ts';
-import { DigestServer } from './digest-server.ts';
+import { DigestServer, type DigestServerOptions } from './digest-server.ts';
 
 const realm = 'ringthrough';
 const password = 'correct horse';
@@ -13,7 +13,7 @@ const alice: Ha1 = {
 };
 const lookup = (username: string) => (username === 'alice' ? alice : undefined);
 
-function setUp(options: { maxNonces?: number } = {}) {
+function setUp(options: Partial<DigestServerOptions> = {}) {
   const clock = { now: 1_700_000_000_000 };
   const server = new DigestServer({
     realm,
@@ -67,6 +67,15 @@ describe('DigestServer', () => {
       expect(server.usernameOf(request)).toBe('alice');
       expect(server.verify(request, lookup)).toEqual({ result: 'ok', username: 'alice' });
     }
+  });
+
+  it('offers only the algorithms it is given, and accepts no other', () => {
+    const { server } = setUp({ algorithms: ['MD5'] });
+    const challenges = server.challenge();
+    expect(challenges.map((value) => parseAuthParams(value)!.params.get('algorithm'))).toEqual(['MD5']);
+    const sha256 = answerTo(challenges.map((value) => value.replace('algorithm=MD5', 'algorithm=SHA-256')));
+    expect(server.verify(sha256, lookup)).toEqual({ result: 'bad', username: 'alice' });
+    expect(server.verify(answerTo(challenges), lookup)).toEqual({ result: 'ok', username: 'alice' });
   });
 
   it('looks users up asynchronously as well', async () => {

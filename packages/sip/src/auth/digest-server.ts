@@ -15,6 +15,8 @@ export interface DigestServerOptions {
   now: () => number;
   /** Nonces in use that are remembered at most; 20,000 when absent (about 4 MB). */
   maxNonces?: number;
+  /** Offered in this order, and no other is accepted; SHA-256 and then MD5 when absent. */
+  algorithms?: readonly DigestAlgorithm[];
 }
 
 /** What {@link DigestServer.verify} found. */
@@ -43,22 +45,24 @@ export class DigestServer {
   readonly #options: DigestServerOptions;
   readonly #mint: NonceMint;
   readonly #guard: ReplayGuard;
+  readonly #algorithms: readonly DigestAlgorithm[];
   #nextSweep = 0;
 
   constructor(options: DigestServerOptions) {
     this.#options = options;
     this.#mint = new NonceMint(options.secret);
     this.#guard = new ReplayGuard(options.maxNonces ?? 20_000);
+    this.#algorithms = options.algorithms ?? ['SHA-256', 'MD5'];
   }
 
   /**
-   * Values for WWW-Authenticate or Proxy-Authenticate, one header line each, the strongest first: the client takes the
-   * first that it knows (RFC 8760 2.4).
+   * Values for WWW-Authenticate or Proxy-Authenticate, one header line each, the preferred algorithm first: the client
+   * takes the first that it knows (RFC 8760 2.4).
    */
   challenge(options: { stale?: boolean } = {}): string[] {
     const nonce = this.#mint.issue(this.#options.now());
     const stale = options.stale === true ? ', stale=true' : '';
-    return (['SHA-256', 'MD5'] as const).map(
+    return this.#algorithms.map(
       (algorithm) =>
         `Digest realm=${quote(this.#options.realm)}, nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale}`,
     );
@@ -108,7 +112,9 @@ export class DigestServer {
     const username = params.get('username');
     if (params.get('realm') !== this.#options.realm || username === undefined) return undefined;
     if (username.length > maxUsernameLength) return undefined;
-    return { username, params, algorithm: digestAlgorithm(params.get('algorithm')) };
+    const algorithm = digestAlgorithm(params.get('algorithm'));
+    const offered = algorithm !== undefined && this.#algorithms.includes(algorithm);
+    return { username, params, algorithm: offered ? algorithm : undefined };
   }
 
   #judge(request: SipRequest, credentials: Credentials, known: Ha1 | undefined): DigestVerdict {
