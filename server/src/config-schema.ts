@@ -25,7 +25,10 @@ const http = z.strictObject({
   trustedProxies: z.array(z.string()).default([]).describe('Addresses whose X-Forwarded-For is believed'),
   bodyLimitBytes: positive.default(65_536),
   secureCookies: z.boolean().optional().describe('Default: when publicOrigin is https'),
+  requestTimeoutSeconds: seconds.default(30).describe('For a whole request to arrive'),
+  maxConnections: positive.default(5000).describe('HTTP and WebSocket together'),
   eventsHeartbeatSeconds: seconds.default(15),
+  eventStreamsPerDevice: positive.default(8).describe('Tabs of one browser; the oldest stream ends'),
   requestsPerAddressPerMinute: positive.default(600),
   loginsPerAddressPerMinute: positive.default(30),
   loginsPerNumberPerHour: positive.default(30),
@@ -39,6 +42,13 @@ const sip = z.strictObject({
   advertisedHost: host.optional().describe('Address written into Via and Contact, when host is not it'),
   webSocketMaxPayloadBytes: positive.default(65_536),
   nonceLifetimeSeconds: seconds.default(300),
+  // Telephones of today give up at a challenge that they do not know, even beside one that they do (libre before 2.0,
+  // JsSIP, SIPp 3.6). The secrets are 160 random bits, which MD5 keeps as well.
+  digestAlgorithms: z
+    .array(z.enum(['MD5', 'SHA-256']))
+    .min(1)
+    .default(['MD5'])
+    .describe('RFC 8760: offered to devices, the preferred one first'),
   timers: z
     .strictObject({
       t1Ms: positive.optional(),

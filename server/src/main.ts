@@ -24,6 +24,11 @@ async function main(): Promise<void> {
   });
   for (const warning of warnings) process.stderr.write(`${warning}\n`);
   const log = createLogger(config.log);
+  // Through the log, because the text of an error may hold a number; and then the process starts afresh.
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'a bug ended the process');
+    process.exit(1);
+  });
   const service = await AllInOne.start({
     config,
     log,

@@ -8,14 +8,12 @@ export const problems = {
   'not-logged-in': { status: 401, title: 'Log in first' },
   'wrong-credentials': { status: 401, title: 'Number or password is wrong' },
   'csrf-header-missing': { status: 403, title: 'The request does not come from the client' },
-  'origin-not-allowed': { status: 403, title: 'This page may not connect' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'no-such-number': { status: 404, title: 'The account has no such number' },
   'no-such-device': { status: 404, title: 'The account has no such device' },
   'no-such-validation': { status: 404, title: 'No such validation' },
   'no-such-voicemail': { status: 404, title: 'No such voice message' },
   'no-account': { status: 404, title: 'No account has this number' },
-  'method-not-allowed': { status: 405, title: 'This cannot be done here' },
   'primary-number': { status: 409, title: 'The primary number cannot be removed' },
   'already-linked': { status: 409, title: 'The number is already linked to this account' },
   'too-many-devices': { status: 409, title: 'The account has as many devices as it may have' },
@@ -33,7 +31,6 @@ export const problems = {
   'too-many-sends': { status: 429, title: 'Too many codes were sent' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'internal-error': { status: 500, title: 'Something broke on our side' },
-  'not-ready': { status: 503, title: 'Not ready' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof problems;

@@ -148,4 +148,17 @@ describe('SmsOutbox', () => {
     outbox.wake();
     expect(await rows()).toEqual([]);
   });
+
+  it('forgets in the end what it sent', async () => {
+    let now = Date.now();
+    const outbox = open({ now: () => now });
+    outbox.start();
+    await outbox.send('lab', '+14155550101', 'hello');
+    await until(async () => (await rows())[0]?.sent_at !== null);
+    await outbox.sweep();
+    expect(await rows()).toHaveLength(1);
+    now += 8 * 24 * 3_600_000;
+    await outbox.sweep();
+    expect(await rows()).toEqual([]);
+  });
 });

@@ -25,6 +25,9 @@ export interface SmsOutboxOptions {
   now?: () => number;
 }
 
+/** Messages that are done with stay this long, for finding out what happened. */
+const keptMs = 7 * 24 * 3_600_000;
+
 interface Row {
   id: string;
   carrier_id: string;
@@ -95,6 +98,15 @@ export class SmsOutbox implements SmsGateway {
         this.#again = false;
         this.wake();
       });
+  }
+
+  /** Throws out what was sent or given up some time ago; called now and then. */
+  async sweep(): Promise<void> {
+    const before = this.#now() - keptMs;
+    await this.#store
+      .deleteFrom('sms_outbox')
+      .where((sms) => sms.or([sms('sent_at', '<', before), sms('failed_at', '<', before)]))
+      .execute();
   }
 
   /** Stops sending; what is under way is cut off and tried again at the next start. */

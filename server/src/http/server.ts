@@ -1,6 +1,7 @@
 import fastifyCookie from '@fastify/cookie';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { clientAddress } from './client-address.ts';
 import type { Api, ApiContext, ApiServices } from './context.ts';
 import { exposeMetrics, type GaugeSource } from './metrics.ts';
 import { describeApi } from './openapi.ts';
@@ -35,10 +36,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     bodyLimit: config.http.bodyLimitBytes,
     trustProxy: config.http.trustedProxies.length > 0 ? [...config.http.trustedProxies] : false,
     forceCloseConnections: true,
+    // Whoever sends a request a byte at a time does not hold a connection for ever.
+    requestTimeout: config.http.requestTimeoutSeconds * 1000,
     routerOptions: { maxParamLength: 200 },
     // A URL that cannot be decoded never reaches a route or the error handler.
     frameworkErrors: (error, _request, reply) => sendProblem(reply, toProblem(error)),
   });
+  app.server.maxConnections = config.http.maxConnections;
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('session', null);
   replyWithProblems(app, log);
@@ -62,7 +66,7 @@ function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void>
     app.setSerializerCompiler(serializerCompiler);
     const api: Api = app.withTypeProvider<ZodTypeProvider>();
     api.addHook('onRequest', async (request) => {
-      context.limits.requestsByAddress.take(request.ip);
+      context.limits.requestsByAddress.take(clientAddress(request.ip));
       await authenticate(request, context.accounts);
     });
     const open = [validationRoutes, sessionRoutes, statusRoutes, eventRoutes];

@@ -171,9 +171,7 @@ describe('all in one', { timeout: 30_000 }, () => {
     await silenced;
     await vi.waitFor(async () => {
       const log = await api<object[]>('GET', '/api/calls');
-      expect(log).toMatchObject([
-        { number: anna, caller: '+12125550199', outcome: 'missed', device: null },
-      ]);
+      expect(log).toMatchObject([{ number: anna, caller: '+12125550199', outcome: 'missed', device: null }]);
     });
     const text = logLines.join('');
     for (const number of ['4155550101', '2125550199', sip.password])

@@ -143,9 +143,9 @@ async function listen(app: FastifyInstance, config: Config): Promise<number> {
   return (app.server.address() as AddressInfo).port;
 }
 
-function sweepNowAndThen({ accounts, validations }: Services, log: Logger, teardown: Teardown): void {
+function sweepNowAndThen({ accounts, validations, sms }: Services, log: Logger, teardown: Teardown): void {
   const sweep = (): void => {
-    Promise.all([accounts.sessions.sweep(), validations.sweep()]).catch((error: unknown) =>
+    Promise.all([accounts.sessions.sweep(), validations.sweep(), sms.sweep()]).catch((error: unknown) =>
       log.error({ err: error }, 'sweeping failed'),
     );
   };

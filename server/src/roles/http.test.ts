@@ -338,6 +338,19 @@ describe('events', () => {
     await ended;
   });
 
+  it('end, the oldest first, when one device has too many', async () => {
+    await house.close();
+    house = await TestHouse.open({ http: { eventStreamsPerDevice: 2 } });
+    person = new Person(house);
+    await person.signUp(anna);
+    const first = await open(person.cookie!);
+    const ended = new Promise((resolve) => first.message.on('end', resolve));
+    const second = await open(person.cookie!);
+    await open(person.cookie!);
+    await ended;
+    expect(second.message.complete).toBe(false);
+  });
+
   it('end when the server stops', async () => {
     await person.signUp(anna);
     const { message } = await open(person.cookie!);

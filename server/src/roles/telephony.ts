@@ -116,6 +116,7 @@ function createRegistrar({ config, store, fabric, log, masterKey }: TelephonyOpt
     now: Date.now,
     realm: sipRealm,
     nonceLifetimeMs: config.sip.nonceLifetimeSeconds * 1000,
+    digestAlgorithms: config.sip.digestAlgorithms,
     secret: deriveKey(masterKey, 'digest nonces').toString('base64'),
     limits,
     pingIntervalMs: webSocketPingSeconds * 1000,

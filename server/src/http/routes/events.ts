@@ -67,6 +67,8 @@ export function eventRoutes(api: Api, { fabric, config }: ApiContext): void {
       const { accountId, deviceId } = sessionOf(request);
       reply.hijack();
       const stream = { accountId, deviceId, out: reply.raw };
+      const ofDevice = [...streams].filter((other) => other.deviceId === deviceId);
+      if (ofDevice.length >= config.http.eventStreamsPerDevice) ofDevice[0]?.out.end();
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { toE164 } from '../../accounts/index.ts';
 import { Problem } from '../../problem.ts';
+import { clientAddress } from '../client-address.ts';
 import type { Api, ApiContext } from '../context.ts';
 import * as schemas from '../schemas.ts';
 import { clearSessionCookie, loggedIn, sessionOf, setSessionCookie } from '../session-cookie.ts';
@@ -33,7 +34,7 @@ export function sessionRoutes(api: Api, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      limits.loginsByAddress.take(request.ip);
+      limits.loginsByAddress.take(clientAddress(request.ip));
       const { proof, password, device } = request.body;
       const entered = await accounts.signUp({
         claim: (trx) => validations.spend(trx, { proof, purpose: 'sign-up', accountId: undefined }),
@@ -56,7 +57,7 @@ export function sessionRoutes(api: Api, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      limits.loginsByAddress.take(request.ip);
+      limits.loginsByAddress.take(clientAddress(request.ip));
       const entered = await enter(context, request.body);
       setSessionCookie(reply, config, entered.token);
       return reply.code(201).send(await loggedInView(context, entered));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { toE164 } from '../../accounts/index.ts';
+import { clientAddress } from '../client-address.ts';
 import type { Api, ApiContext } from '../context.ts';
 import * as schemas from '../schemas.ts';
 
@@ -36,7 +37,7 @@ export function validationRoutes(api: Api, context: ApiContext): void {
         number,
         purpose: request.body.purpose,
         accountId: request.session?.accountId,
-        address: request.ip,
+        address: clientAddress(request.ip),
       });
       return reply.code(201).send(started);
     },
@@ -54,7 +55,7 @@ export function validationRoutes(api: Api, context: ApiContext): void {
       },
     },
     async (request) => {
-      limits.loginsByAddress.take(request.ip);
+      limits.loginsByAddress.take(clientAddress(request.ip));
       return { proof: await validations.check(request.params.id, request.body.code) };
     },
   );
