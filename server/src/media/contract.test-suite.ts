@@ -123,12 +123,12 @@ export function describeMediaPlane(
     });
 
     describe('negotiates', () => {
-      it('the codec that comes first in its own order', async () => {
+      it('the codec that comes first in the offer (RFC 3264 section 6.1)', async () => {
         const leg = await openLeg('rtp', ['PCMA', 'PCMU']);
         const peer = await openPeer({ kind: 'rtp', codec: 'PCMU' });
         const sdp = peer.sdp().replace(/m=audio (\d+) RTP\/AVP 0 101/, 'm=audio $1 RTP/AVP 0 8 101');
         const answer = await leg.acceptOffer(sdp);
-        expect(answer).toMatch(/m=audio \d+ RTP\/AVP 8 101\r\n/);
+        expect(answer).toMatch(/m=audio \d+ RTP\/AVP 0 101\r\n/);
         expect(answer).toContain('a=rtpmap:101 telephone-event/8000');
       });
 
