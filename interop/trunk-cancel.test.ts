@@ -197,6 +197,7 @@ Content-Length: 0
       ],
       [
         expect.request('INVITE'),
+        device.reply('100 Trying'),
         pause(500),
         device.reply('180 Ringing'),
         device.reply('200 OK', { body: true }),
