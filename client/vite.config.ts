@@ -20,7 +20,7 @@ export default defineConfig({
   plugins: [
     preact(),
     VitePWA({
-      // A new version waits until no call is going on; src/update.ts decides.
+      // A new version waits for the person; see src/update.ts.
       registerType: 'prompt',
       injectRegister: false,
       manifest: {

@@ -2,72 +2,20 @@
  * Walks a newcomer's way through the built client on the real server and says what it measured:
  * `npx vite build client`, then `node client/scripts/walk.ts [folder for pictures]`. Needs /usr/bin/chromium.
  */
-import { mkdir } from 'node:fs/promises';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { Ringthrough } from '../../interop/support/ringthrough.ts';
+import { heard, launchBrowser, newPage, newProfile, say, shoot as shootInto, timed } from './walk-browser.ts';
 
 const out = process.argv[2] ?? 'client/screenshots';
 const password = 'correct horse 7';
 const first = '+14155550101';
 const second = '+447700900123';
 
-const say = (text: string) => process.stdout.write(`${text}\n`);
-let shots = 0;
-const shoot = (page: Page, name: string) =>
-  page.screenshot({ path: `${out}/walk-${String(shots++).padStart(2, '0')}-${name}.png` });
+const shoot = (page: Page, name: string) => shootInto(page, out, name);
 
-async function timed<T>(what: string, work: Promise<T>): Promise<T> {
-  const start = performance.now();
-  const result = await work;
-  say(`${what}: ${Math.round(performance.now() - start)} ms`);
-  return result;
-}
-
-async function newPage(context: BrowserContext): Promise<Page> {
-  const page = await context.newPage();
-  await page.addInitScript(() => {
-    const Real = RTCPeerConnection;
-    const connections: RTCPeerConnection[] = [];
-    Object.assign(window, { connections });
-    window.RTCPeerConnection = class extends Real {
-      constructor(configuration?: RTCConfiguration) {
-        super(configuration);
-        connections.push(this);
-      }
-    };
-  });
-  page.on('pageerror', (error) => say(`page error: ${error.stack}`));
-  page.on('console', (message) => message.type() === 'error' && say(`console: ${message.text()}`));
-  return page;
-}
-
-/** What came in on the last peer connection: packets, and the energy of the sound in them. */
-function heard(page: Page): Promise<{ packets: number; energy: number; codec: string }> {
-  return page.evaluate(async () => {
-    const { connections } = window as never as { connections: RTCPeerConnection[] };
-    const stats = [...((await connections.at(-1)?.getStats())?.values() ?? [])];
-    const inbound = stats.find((entry) => entry.type === 'inbound-rtp');
-    const codec = stats.find((entry) => entry.id === inbound?.codecId)?.mimeType;
-    return {
-      packets: inbound?.packetsReceived ?? 0,
-      energy: inbound?.totalAudioEnergy ?? 0,
-      codec: codec ?? '',
-    };
-  });
-}
-
-await mkdir(out, { recursive: true });
 const server = await Ringthrough.start();
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
-});
+const browser = await launchBrowser();
 const origin = `http://localhost:${server.httpPort}`;
-const options = {
-  viewport: { width: 390, height: 844 },
-  locale: 'en-US',
-  permissions: ['microphone', 'notifications'],
-};
 
 async function typeCode(page: Page, number: string, work: () => Promise<void>): Promise<void> {
   const before = server.sms.received.filter((sms) => sms.to === number).length;
@@ -77,7 +25,7 @@ async function typeCode(page: Page, number: string, work: () => Promise<void>): 
 }
 
 try {
-  const context = await browser.newContext(options);
+  const context = await newProfile(browser);
   const page = await newPage(context);
   await page.goto(origin);
   await page.getByRole('link', { name: 'Create an account' }).click();
@@ -102,7 +50,7 @@ try {
   await page.getByText('Not registered').waitFor();
   await shoot(page, 'devices');
 
-  const other = await newPage(await browser.newContext(options));
+  const other = await newPage(await newProfile(browser));
   await other.goto(`${origin}/#/log-in`);
   await other.getByLabel('Phone number').fill(second);
   await other.getByLabel('Password', { exact: true }).fill(password);

@@ -102,8 +102,6 @@ export const texts = {
     offlineMore: 'This device has no network. Calls go to your other devices or to voicemail.',
     refused: 'Signed out',
     refusedMore: 'This device was signed out. Log in again to be reached here.',
-    stopped: 'Not ready',
-    stoppedMore: 'This browser has lost its key. Log out and in again.',
   },
   setup: {
     title: 'Before the first call',
@@ -124,6 +122,10 @@ export const texts = {
     'in-use': 'Another program holds the microphone. Close it, then try again.',
     insecure:
       'The browser allows the microphone on secure pages only. Open Ringthrough over https or on localhost.',
+  },
+  update: {
+    title: 'A new version is ready',
+    take: 'Update',
   },
   home: {
     title: 'Home',

@@ -1,25 +1,18 @@
 import { registerSW } from 'virtual:pwa-register';
-import { effect } from '@preact/signals';
-import { isLive, phoneState } from './phone/index.ts';
+import { pendingUpdate } from './state/update.ts';
 
 const checkMs = 60 * 60 * 1000;
 
-/** Registers the service worker. A new version is taken when no call is going on and the page is not looked at. */
+/**
+ * Registers the service worker and looks for new versions. They are never taken by themselves: a page that was
+ * reloaded and not touched since may not ring aloud.
+ */
 export function watchUpdates(): void {
   if (!('serviceWorker' in navigator)) return;
   const update = registerSW({
     immediate: true,
     onNeedRefresh() {
-      const stop = effect(() => {
-        const idle = !phoneState.value.calls.some(isLive);
-        if (!idle || !document.hidden) return;
-        void update(true);
-      });
-      document.addEventListener('visibilitychange', () => {
-        if (!document.hidden || phoneState.peek().calls.some(isLive)) return;
-        stop();
-        void update(true);
-      });
+      pendingUpdate.value = () => void update(true);
     },
     onRegisteredSW(_url, registration) {
       if (registration) setInterval(() => void registration.update().catch(() => undefined), checkMs);

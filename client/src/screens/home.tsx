@@ -1,6 +1,7 @@
-import { phoneState, startAudioTest } from '../phone/index.ts';
+import { isLive, phoneState, startAudioTest } from '../phone/index.ts';
 import { resources, unheardCount } from '../state/data.ts';
 import { href } from '../state/router.ts';
+import { pendingUpdate } from '../state/update.ts';
 import { texts } from '../texts.ts';
 import { Button } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -20,6 +21,7 @@ export function Home() {
         <div class="stack">
           <Reach />
           <Notices />
+          <Update />
           <Unheard />
           <Setup />
           <Numbers />
@@ -30,6 +32,19 @@ export function Home() {
         </div>
       </div>
     </Screen>
+  );
+}
+
+function Update() {
+  const take = pendingUpdate.value;
+  if (!take) return null;
+  return (
+    <section class="card row" aria-label={texts.update.title}>
+      <span class="grow item-title">{texts.update.title}</span>
+      <Button kind="small" busy={phoneState.value.calls.some(isLive)} onClick={take}>
+        {texts.update.take}
+      </Button>
+    </section>
   );
 }
 

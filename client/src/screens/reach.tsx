@@ -1,12 +1,11 @@
 import { phoneState } from '../phone/index.ts';
 import { resources } from '../state/data.ts';
-import { hasDeviceKey } from '../state/session.ts';
 import { texts } from '../texts.ts';
 import { Mark } from '../ui/logo.tsx';
 
 /** Whether this device will ring, in one look: the ring of the logo is whole or not. */
 export function Reach() {
-  const connection = hasDeviceKey.value ? phoneState.value.connection : 'stopped';
+  const { connection } = phoneState.value;
   const others =
     resources.devices.value.value?.filter((device) => device.registered && !device.current).length ?? 0;
   const words = {
@@ -17,7 +16,7 @@ export function Reach() {
     connecting: [texts.reach.connecting, texts.reach.connectingMore],
     offline: [texts.reach.offline, texts.reach.offlineMore],
     refused: [texts.reach.refused, texts.reach.refusedMore],
-    stopped: [texts.reach.stopped, texts.reach.stoppedMore],
+    stopped: [texts.reach.connecting, texts.reach.connectingMore],
   }[connection];
   return (
     <section class={`reach ${connection}`} role="status" data-testid="reachability" data-state={connection}>

@@ -10,14 +10,17 @@ import { go } from './router.ts';
 export type SessionStatus = 'unknown' | 'in' | 'out';
 
 export const sessionStatus = signal<SessionStatus>('unknown');
-export const hasDeviceKey = signal(false);
 
 /** The SIP credentials of this browser profile's device live here; the session itself is an HttpOnly cookie. */
 const storageKey = 'ringthrough.device';
 
 function readDeviceKey(): SipCredentials | undefined {
-  const stored = localStorage.getItem(storageKey);
-  return stored ? (JSON.parse(stored) as SipCredentials) : undefined;
+  try {
+    return JSON.parse(localStorage.getItem(storageKey) ?? 'null') ?? undefined;
+  } catch {
+    // Damaged: as good as lost.
+    return undefined;
+  }
 }
 
 /** After sign-up or login. */
@@ -31,13 +34,18 @@ export function enter(result: LoginResult): void {
 /** At the start of the page: is there a session from before? */
 export async function resume(): Promise<void> {
   const before = readDeviceKey();
+  // Without its key the device cannot ring, session or not: the person logs in, which makes a new one.
+  if (!before) {
+    leave();
+    return;
+  }
   try {
     resources.account.set(await api.account());
     begin();
   } catch (error) {
     const offline = error instanceof ApiError && (error.status === 0 || error.status >= 500);
     // Without a network the app opens with what it has and goes on trying.
-    if (offline && before) begin();
+    if (offline) begin();
     else leave();
   }
 }
@@ -56,7 +64,6 @@ export async function logOut(): Promise<void> {
 
 function begin(): void {
   const sip = readDeviceKey();
-  hasDeviceKey.value = sip !== undefined;
   sessionStatus.value = 'in';
   if (sip) void startPhone(sip);
   openEvents(refreshFor, () => void refreshAll());
@@ -67,7 +74,6 @@ function leave(): void {
   closeEvents();
   clearAll();
   localStorage.removeItem(storageKey);
-  hasDeviceKey.value = false;
   sessionStatus.value = 'out';
 }
 
