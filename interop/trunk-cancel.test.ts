@@ -158,6 +158,7 @@ Content-Length: 0
     const answering: Step[] = [
       expect.request('INVITE'),
       device.reply('180 Ringing'),
+      pause(500),
       device.reply('200 OK', { body: true }),
       expect.request('ACK'),
       expect.request('BYE'),
