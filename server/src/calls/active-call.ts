@@ -110,7 +110,7 @@ export class ActiveCall {
       trunkCallId: caller.session.callId,
       arrivedAt,
     });
-    this.#opened.catch((error: unknown) => this.#log.error({ err: error }, 'cannot record a call'));
+    this.#beside(this.#opened);
     caller.onGone((gone) => this.post({ type: gone }));
     caller.media.on('silent', () => this.#silent(caller));
     for (const device of devices) this.#remember(device);
@@ -185,7 +185,7 @@ export class ActiveCall {
         this.#beside(this.#connect(output.legId));
         return;
       case 'answer-caller':
-        this.#options.caller.accept();
+        this.#answerCaller();
         return;
       case 'hand-over':
         this.#beside(this.#handOver(output.reason));
@@ -273,6 +273,17 @@ export class ActiveCall {
     }
   }
 
+  #answerCaller(): void {
+    const { caller } = this.#options;
+    caller.accept();
+    const deviceId = this.#winner?.device.deviceId;
+    if (deviceId === undefined) return;
+    const answeredAt = this.#neighbours.now();
+    const noted = () => this.#neighbours.records.answered(this.id, answeredAt, deviceId);
+    this.#opened = this.#opened.then(noted);
+    this.#beside(this.#opened);
+  }
+
   #endCaller(cause: Parameters<typeof callerEnd>[0]): void {
     const { session } = this.#options.caller;
     const { status, headers } = callerEnd(cause);
@@ -283,7 +294,8 @@ export class ActiveCall {
   /** Written when the media is closed, so that its numbers are final. */
   async #record(summary: CallSummary): Promise<void> {
     const [carrier, client] = await Promise.all([this.#options.caller.close(), this.#winner?.close()]);
-    await this.#opened;
+    // Failed or not: it was logged, and the end is written all the same.
+    await this.#opened.catch(() => undefined);
     await this.#neighbours.records.close(this.id, summary, { carrier, client });
     this.#changed();
     this.#announce();

@@ -53,6 +53,15 @@ export class CallRecords {
     await this.#store.insertInto('calls').values(row(arrival)).execute();
   }
 
+  /** A device has it; a process that dies now must not lose that the call was answered. */
+  async answered(callId: string, answeredAt: number, deviceId: string): Promise<void> {
+    await this.#store
+      .updateTable('calls')
+      .set({ answered_at: answeredAt, answered_device_id: await this.#existing(deviceId) })
+      .where('id', '=', callId)
+      .execute();
+  }
+
   /** The one record of its end. */
   async close(
     callId: string,
@@ -88,16 +97,20 @@ export class CallRecords {
       .execute();
   }
 
-  /** Calls that the last process left open ended with it; a message it had recorded makes it voicemail. */
+  /**
+   * Calls that the last process left open ended with it, some time before `now`: answered if a device had them,
+   * voicemail if a message was saved, missed otherwise. @returns how many
+   */
   async recover(now: number): Promise<number> {
     const open = await this.#store
       .selectFrom('calls')
       .leftJoin('voicemails', 'voicemails.call_id', 'calls.id')
-      .select(['calls.id', 'calls.arrived_at', 'voicemails.id as voicemail_id'])
+      .select(['calls.id', 'calls.answered_at', 'voicemails.id as voicemail_id'])
       .where('ended_at', 'is', null)
       .execute();
     for (const call of open) {
-      const outcome = call.voicemail_id === null ? 'failed' : 'voicemail';
+      const unanswered = call.voicemail_id === null ? 'missed' : 'voicemail';
+      const outcome = call.answered_at === null ? unanswered : 'answered';
       await this.#store
         .updateTable('calls')
         .set({ ended_at: now, outcome, cause: 'interrupted' })
