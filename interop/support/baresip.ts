@@ -13,8 +13,15 @@ export interface BaresipOptions {
   speaks: string;
 }
 
-interface BaresipEvent {
+/** One line of ctrl_tcp; `event` tells it from the answer to a command. */
+interface BaresipMessage extends BaresipEvent {
+  event?: boolean;
+}
+
+export interface BaresipEvent {
+  /** CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED … */
   type: string;
+  /** For CALL_CLOSED: why. */
   param?: string;
 }
 
@@ -25,12 +32,13 @@ export class Baresip {
   readonly #folder: string;
   readonly #control: Socket;
   readonly #watchers = new Set<() => void>();
+  #unread = Buffer.alloc(0);
 
   private constructor(process: Process, folder: string, control: Socket) {
     this.process = process;
     this.#folder = folder;
     this.#control = control;
-    control.on('data', (chunk) => this.#read(chunk.toString()));
+    control.on('data', (chunk) => this.#read(chunk));
   }
 
   /** Starts it and waits until it is registered. */
@@ -41,12 +49,16 @@ export class Baresip {
     writeFileSync(join(folder, 'accounts'), account(sip, server));
     writeFileSync(join(folder, 'contacts'), '');
     const process = new Process('baresip', ['-f', folder], { cwd: folder });
-    await process.waitFor(/baresip is ready/);
-    const baresip = new Baresip(process, folder, await open(controlPort));
-    await until(() => /200 OK/.test(process.output) || undefined, {
-      describe: () => `baresip did not register:\n${process.output}`,
-    });
-    return baresip;
+    try {
+      await process.waitFor(/baresip is ready/);
+      const baresip = new Baresip(process, folder, await open(controlPort));
+      await process.waitFor(/200 OK/);
+      return baresip;
+    } catch (error) {
+      await process.stop();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** Waits for the nth event of a type, for example CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED. */
@@ -66,9 +78,13 @@ export class Baresip {
     this.#command('hangup');
   }
 
-  /** What it heard in its calls so far: 16-bit WAV. */
+  /** What it heard in its newest call: 16-bit WAV, whole once the call is over. */
   get heard(): string | undefined {
-    const name = readdirSync(this.#folder).find((file) => file.endsWith('-dec.wav'));
+    // The time of day is in the name.
+    const name = readdirSync(this.#folder)
+      .filter((file) => file.endsWith('-dec.wav'))
+      .sort()
+      .at(-1);
     return name && join(this.#folder, name);
   }
 
@@ -83,15 +99,16 @@ export class Baresip {
     this.#control.write(`${text.length}:${text},`);
   }
 
-  /** Netstrings of JSON; only whole objects on one chunk are looked at, which is how baresip writes them. */
-  #read(text: string): void {
-    for (const [json] of text.matchAll(/\{.*?\}(?=,|$)/g)) {
-      try {
-        const event = JSON.parse(json) as BaresipEvent & { event?: boolean };
-        if (event.event) this.events.push(event);
-      } catch {
-        // The answer to a command, cut in two: nobody waits for it.
-      }
+  /** Netstrings of JSON: events, and answers to commands that nobody waits for. */
+  #read(chunk: Buffer): void {
+    this.#unread = Buffer.concat([this.#unread, chunk]);
+    for (;;) {
+      const colon = this.#unread.indexOf(':');
+      const end = colon + 1 + Number(this.#unread.subarray(0, Math.max(0, colon)).toString());
+      if (colon < 0 || this.#unread.length <= end) break;
+      const message = JSON.parse(this.#unread.subarray(colon + 1, end).toString()) as BaresipMessage;
+      if (message.event) this.events.push(message);
+      this.#unread = this.#unread.subarray(end + 1);
     }
     for (const watcher of [...this.#watchers]) watcher();
   }

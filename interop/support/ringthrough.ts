@@ -35,7 +35,7 @@ export class Ringthrough {
   readonly #processor: number | undefined;
 
   private constructor(
-    parts: Omit<Ringthrough, 'start' | 'kill' | 'restart' | 'stop' | 'url'>,
+    parts: Omit<Ringthrough, 'start' | 'gauge' | 'kill' | 'restart' | 'stop' | 'url'>,
     processor?: number,
   ) {
     this.#processor = processor;
@@ -96,6 +96,14 @@ export class Ringthrough {
 
   get url(): string {
     return `http://127.0.0.1:${this.httpPort}`;
+  }
+
+  /** A number of /metrics; labels do not count. @throws when there is none of this name */
+  async gauge(name: string): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+    if (!line) throw new Error(`/metrics has no ${name}`);
+    return Number(line.slice(name.length + 1));
   }
 
   /** Ends the process the way a power cut would. */
