@@ -15,33 +15,33 @@ function isPortRange({ min, max }: { min: number; max: number }): boolean {
 }
 
 const http = z.strictObject({
-  host: host.default('127.0.0.1'),
-  port: port.default(8080),
+  host: host.default('127.0.0.1').describe('Address to listen on'),
+  port: port.default(8080).describe('0 takes a free one, here and elsewhere'),
   publicOrigin: z
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('How browsers reach the service, such as https://ring.example.org'),
   allowedOrigins: z.array(z.url()).default([]).describe('Further origins whose pages may connect to /sip'),
   trustedProxies: z.array(z.string()).default([]).describe('Addresses whose X-Forwarded-For is believed'),
-  bodyLimitBytes: positive.default(65_536),
+  bodyLimitBytes: positive.default(65_536).describe('Largest request body'),
   secureCookies: z.boolean().optional().describe('Default: when publicOrigin is https'),
   requestTimeoutSeconds: seconds.default(30).describe('For a whole request to arrive'),
   maxConnections: positive.default(5000).describe('HTTP and WebSocket together'),
-  eventsHeartbeatSeconds: seconds.default(15),
+  eventsHeartbeatSeconds: seconds.default(15).describe('A sign of life on event streams'),
   eventStreamsPerDevice: positive.default(8).describe('Tabs of one browser; the oldest stream ends'),
-  requestsPerAddressPerMinute: positive.default(600),
-  loginsPerAddressPerMinute: positive.default(30),
-  loginsPerNumberPerHour: positive.default(30),
-  metrics: z.boolean().default(true),
+  requestsPerAddressPerMinute: positive.default(600).describe('To /api; an IPv6 /64 is one address'),
+  loginsPerAddressPerMinute: positive.default(30).describe('Sign-ups, logins and codes tried'),
+  loginsPerNumberPerHour: positive.default(30).describe('Wrong passwords'),
+  metrics: z.boolean().default(true).describe('Prometheus at /metrics'),
 });
 
 const sip = z.strictObject({
-  host: host.default('127.0.0.1'),
-  port: port.default(5060),
-  domain: host.default('localhost'),
+  host: host.default('127.0.0.1').describe('Address to listen on'),
+  port: port.default(5060).describe('UDP and TCP'),
+  domain: host.default('localhost').describe('Of the devices’ SIP addresses'),
   advertisedHost: host.optional().describe('Address written into Via and Contact, when host is not it'),
-  webSocketMaxPayloadBytes: positive.default(65_536),
-  nonceLifetimeSeconds: seconds.default(300),
+  webSocketMaxPayloadBytes: positive.default(65_536).describe('Largest message on /sip'),
+  nonceLifetimeSeconds: seconds.default(300).describe('Of digest challenges'),
   // Telephones of today give up at a challenge that they do not know, even beside one that they do (libre before 2.0,
   // JsSIP, SIPp 3.6). The secrets are 160 random bits, which MD5 keeps as well.
   digestAlgorithms: z
@@ -51,82 +51,88 @@ const sip = z.strictObject({
     .describe('RFC 8760: offered to devices, the preferred one first'),
   timers: z
     .strictObject({
-      t1Ms: positive.optional(),
-      t2Ms: positive.optional(),
-      t4Ms: positive.optional(),
-      lostFlowMs: positive.optional(),
+      t1Ms: positive.optional().describe('T1, estimate of the round trip; 500'),
+      t2Ms: positive.optional().describe('T2, longest interval of repetitions; 4000'),
+      t4Ms: positive.optional().describe('T4, longest time in the network; 5000'),
+      lostFlowMs: positive
+        .optional()
+        .describe('Time for a device in a call to come back after its connection closed; 30000'),
     })
     .prefault({})
     .describe('RFC 3261 table 4; lostFlowMs: how long a call waits for the device whose connection closed'),
   limits: z
     .strictObject({
-      maxMessageBytes: positive.optional(),
-      maxHeadBytes: positive.optional(),
-      maxHeaderLineBytes: positive.optional(),
-      maxHeaderCount: positive.optional(),
-      maxConnections: positive.optional(),
-      maxConnectionsPerAddress: positive.optional(),
-      maxBufferedBytes: positive.optional(),
-      idleConnectionMs: positive.optional(),
-      connectTimeoutMs: positive.optional(),
-      maxServerTransactions: positive.optional(),
+      maxMessageBytes: positive.optional().describe('Whole message; 65535'),
+      maxHeadBytes: positive.optional().describe('All its headers; 32768'),
+      maxHeaderLineBytes: positive.optional().describe('One header; 8192'),
+      maxHeaderCount: positive.optional().describe('Number of headers; 256'),
+      maxConnections: positive.optional().describe('TCP and WebSocket; 2000'),
+      maxConnectionsPerAddress: positive.optional().describe('TCP, of one peer; 200'),
+      maxBufferedBytes: positive.optional().describe('Waiting for one slow connection; 1048576'),
+      idleConnectionMs: positive.optional().describe('Then an unused connection is closed; 600000'),
+      connectTimeoutMs: positive.optional().describe('For TCP to open; 5000'),
+      maxServerTransactions: positive.optional().describe('Requests in progress; 20000'),
     })
     .prefault({}),
 });
 
 const media = z.strictObject({
-  host: host.default('127.0.0.1'),
-  advertisedHost: host.optional(),
+  host: host.default('127.0.0.1').describe('Address of the media sockets'),
+  advertisedHost: host.optional().describe('Address written into SDP, when host is not it'),
   webrtcPort: port.default(10_000).describe('One UDP port for all WebRTC media'),
   rtpPorts: z
-    .strictObject({ min: port.default(10_100), max: port.default(10_499) })
+    .strictObject({
+      min: port.default(10_100).describe('First UDP port of plain RTP; two per leg'),
+      max: port.default(10_499).describe('Last one'),
+    })
     .refine(isPortRange, 'max must be greater than min (or both 0: any free ports)')
     .prefault({}),
-  silenceTimeoutSeconds: seconds.default(20),
-  workers: positive.default(1),
+  silenceTimeoutSeconds: seconds.default(20).describe('No packet for so long ends the call'),
 });
 
 const calls = z.strictObject({
-  ringTimeoutSeconds: seconds.default(30),
-  maxConcurrent: positive.default(200),
-  maxConcurrentPerAccount: positive.default(10),
-  maxDurationSeconds: seconds.default(14_400),
+  ringTimeoutSeconds: seconds.default(30).describe('Then the alerting server takes the call'),
+  maxConcurrent: positive.default(200).describe('Calls at once; more are refused with 503'),
+  maxConcurrentPerAccount: positive.default(10).describe('Calls of one account at once'),
+  maxDurationSeconds: seconds.default(14_400).describe('The longest call'),
 });
 
 const alerting = z.strictObject({
-  greetingFile: z.string().optional().describe('16-bit PCM WAV'),
-  maxMessageSeconds: seconds.default(120),
-  maxSilenceSeconds: seconds.default(8),
-  minVoiceMs: positive.default(600),
-  maxMessagesPerAccount: positive.default(500),
+  greetingFile: z.string().optional().describe('16-bit PCM WAV; default: the one that comes along'),
+  maxMessageSeconds: seconds.default(120).describe('The longest voice message'),
+  maxSilenceSeconds: seconds.default(8).describe('Silence that ends a message'),
+  minVoiceMs: positive.default(600).describe('Less voice than this is a missed call'),
+  maxMessagesPerAccount: positive.default(500).describe('A full mailbox takes no more'),
 });
 
 const accounts = z.strictObject({
-  passwordMinLength: z.int().min(8).default(8),
-  passwordMaxLength: positive.default(256),
-  argon2MemoryKib: z.int().min(8192).default(19_456),
-  argon2Passes: positive.default(2),
+  passwordMinLength: z.int().min(8).default(8).describe('Characters'),
+  passwordMaxLength: positive.default(256).describe('Characters'),
+  argon2MemoryKib: z.int().min(8192).default(19_456).describe('Cost of a password hash'),
+  argon2Passes: positive.default(2).describe('The same'),
   sessionLifetimeDays: seconds.default(180).describe('Since it was last used'),
-  maxDevicesPerAccount: positive.default(20),
-  maxNumbersPerAccount: positive.default(20),
+  maxDevicesPerAccount: positive.default(20).describe('An idle browser makes room for a new one'),
+  maxNumbersPerAccount: positive.default(20).describe('Primary and secondary'),
 });
 
 const validation = z.strictObject({
-  codeDigits: z.int().min(4).max(8).default(6),
-  codeLifetimeSeconds: seconds.default(600),
-  attempts: positive.default(5),
-  proofLifetimeSeconds: seconds.default(900),
-  sendsPerNumberPerHour: positive.default(5),
-  sendsPerAddressPerHour: positive.default(20),
-  sendsPerAccountPerHour: positive.default(10),
+  codeDigits: z.int().min(4).max(8).default(6).describe('Of a code by SMS'),
+  codeLifetimeSeconds: seconds.default(600).describe('Of a code'),
+  attempts: positive.default(5).describe('Wrong codes before it is void'),
+  proofLifetimeSeconds: seconds.default(900).describe('From the right code to its use'),
+  sendsPerNumberPerHour: positive.default(5).describe('Codes to one number'),
+  sendsPerAddressPerHour: positive.default(20).describe('Codes for one client address'),
+  sendsPerAccountPerHour: positive.default(10).describe('Codes for one account'),
 });
 
 const registration = z.strictObject({
-  minExpiresSeconds: positive.default(30),
-  maxExpiresSeconds: positive.default(3600),
-  defaultExpiresSeconds: positive.default(300),
-  webSocketPingSeconds: seconds.default(10),
-  maxBindingsPerDevice: positive.default(5),
+  minExpiresSeconds: positive.default(30).describe('Shorter registrations are refused (423)'),
+  maxExpiresSeconds: positive.default(3600).describe('Longer ones are shortened'),
+  defaultExpiresSeconds: positive.default(300).describe('When the device does not say'),
+  webSocketPingSeconds: seconds
+    .default(10)
+    .describe('A connection without an answer by the next ping is closed'),
+  maxBindingsPerDevice: positive.default(5).describe('Contacts of one SIP user'),
 });
 
 const sms = z.strictObject({
@@ -139,11 +145,11 @@ const sms = z.strictObject({
 });
 
 const smsOutbox = z.strictObject({
-  firstRetrySeconds: seconds.default(2),
-  maxRetrySeconds: seconds.default(300),
-  giveUpAfterSeconds: seconds.default(86_400),
-  timeoutSeconds: seconds.default(10),
-  parallel: positive.default(8),
+  firstRetrySeconds: seconds.default(2).describe('Doubled each time'),
+  maxRetrySeconds: seconds.default(300).describe('At most so long between tries'),
+  giveUpAfterSeconds: seconds.default(86_400).describe('Since it was written'),
+  timeoutSeconds: seconds.default(10).describe('For an answer of the carrier'),
+  parallel: positive.default(8).describe('SMS under way at once'),
 });
 
 const carrier = z.strictObject({
@@ -165,12 +171,15 @@ const carrier = z.strictObject({
 });
 
 const lab = z.strictObject({
-  enabled: z.boolean().default(true),
+  enabled: z.boolean().default(true).describe('The carrier in a box, at /lab'),
   smsToken: z.string().min(16).optional().describe('Default: a new one at every start'),
 });
 
 const log = z.strictObject({
-  level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('warn')
+    .describe('trace, debug, info, warn, error or silent'),
   destination: z.string().min(1).default('stderr').describe('stderr, or a file'),
 });
 
@@ -180,7 +189,7 @@ function uniqueIds(carriers: z.output<typeof carrier>[]): boolean {
 
 /** `ringthrough.yaml`. Every key may be left out. */
 export const configSchema = z.strictObject({
-  dataDir: z.string().min(1).default('./data'),
+  dataDir: z.string().min(1).default('./data').describe('Database, voice messages, key of the installation'),
   http: http.prefault({}),
   sip: sip.prefault({}),
   media: media.prefault({}),
@@ -189,7 +198,11 @@ export const configSchema = z.strictObject({
   accounts: accounts.prefault({}),
   validation: validation.prefault({}),
   registration: registration.prefault({}),
-  carriers: z.array(carrier).refine(uniqueIds, 'two carriers have the same id').optional(),
+  carriers: z
+    .array(carrier)
+    .refine(uniqueIds, 'two carriers have the same id')
+    .optional()
+    .describe('Default: the two of the lab'),
   sms: smsOutbox.prefault({}),
   lab: lab.prefault({}),
   log: log.prefault({}),
