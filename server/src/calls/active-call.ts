@@ -268,6 +268,7 @@ export class ActiveCall {
       this.post({ type: 'alerting-ended', outcome: result.outcome, answeredAt: result.answeredAt });
     } catch (error) {
       this.#log.error({ err: error }, 'the alerting server failed');
+      this.#announce = () => this.#beside(this.#neighbours.alerting.missed(this.#missedCall()));
       this.#endCaller('broken-invariant');
       this.post({ type: 'alerting-ended', outcome: 'failed', answeredAt: undefined });
     }

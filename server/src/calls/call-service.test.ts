@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { fakeSdp } from './testing/fake-media.ts';
 import { CallWorld, numbers, type TestCaller, type TestDevice } from './testing/world.ts';
@@ -144,6 +146,17 @@ describe('a call from the trunk to devices', () => {
     await world.settled();
     expect(await onlyRow()).toMatchObject({ cause: 'failed', answered_device_id: null });
   });
+});
+
+test('a softphone that died without a word: voicemail after some seconds, not after the ring time', async () => {
+  world = await CallWorld.create();
+  const device = await world.device();
+  await world.wait(device.stack.close());
+  const caller = world.dial();
+  await world.until('voicemail answers', () => caller.final?.status === 200, 11_000);
+  caller.session.bye();
+  await world.settled();
+  expect(await onlyRow()).toMatchObject({ outcome: 'missed', cause: 'nobody' });
 });
 
 describe('the caller gives up', () => {
@@ -401,6 +414,16 @@ describe('voicemail', () => {
     await world.settled();
     expect(caller.endedBy).toBe('peer');
     expect(await world.alerting.voicemails('ann')).toHaveLength(1);
+  });
+
+  test('a disk that fails: the caller is let go, the call is recorded as failed, the person hears of it', async () => {
+    world = await CallWorld.create();
+    await rm(join(world.dataDir, 'voicemail'), { recursive: true });
+    const caller = world.dial();
+    await world.until('we hang up', () => caller.endedBy === 'peer');
+    await world.settled();
+    expect(await onlyRow()).toMatchObject({ outcome: 'failed', cause: 'nobody' });
+    expect(world.sms).toEqual([{ to: numbers.person, text: `You missed a call from ${numbers.caller}.` }]);
   });
 
   test('missed-call alert only: not answered, 480', async () => {

@@ -44,6 +44,8 @@ export interface CallServiceOptions extends Omit<CallNeighbours, 'records' | 'li
 
 /** How long a device that lost its network has to come back: while it rings, and in a conversation. */
 const graceMs = 8_000;
+/** A device that is there rings within a second or two. */
+const noRingMs = 10_000;
 const deviceLostMs = 15_000;
 const connectTimeoutMs = 5_000;
 const maxLegs = 50;
@@ -78,7 +80,7 @@ export class CallService {
     this.#neighbours = {
       ...options,
       records: this.#records,
-      limits: { ringTimeoutMs, maxDurationMs, graceMs, deviceLostMs, connectTimeoutMs, maxLegs },
+      limits: { ringTimeoutMs, noRingMs, maxDurationMs, graceMs, deviceLostMs, connectTimeoutMs, maxLegs },
     };
     const { fabric } = options;
     this.#unsubscribe = [
@@ -166,24 +168,21 @@ export class CallService {
     }
     try {
       await caller.prepare(id);
+      await this.#ring({
+        id,
+        arrivedAt,
+        arrival,
+        number,
+        caller,
+        carrierId: trunk.id,
+        maxForwards: maxForwards - 1,
+      });
     } catch (error) {
       await caller.close();
       if (!(error instanceof MediaError)) throw error;
-      return refused(
-        number.accountId,
-        'failed',
-        error.code === 'no-free-port' ? 'no-media' : 'no-common-codec',
-      );
+      const cause = error.code === 'no-free-port' ? 'no-media' : 'no-common-codec';
+      return refused(number.accountId, 'failed', cause);
     }
-    await this.#ring({
-      id,
-      arrivedAt,
-      arrival,
-      number,
-      caller,
-      carrierId: trunk.id,
-      maxForwards: maxForwards - 1,
-    });
   }
 
   async #ring(call: {
@@ -269,8 +268,9 @@ export class CallService {
     return this.#byAccount.get(accountId)?.size ?? 0;
   }
 
+  /** A device behind a trunk's address (a trunk that names no port) stays a device. */
   #trunkOf(flow: Flow): Trunk | undefined {
-    if (flow.protocol === 'ws') return undefined;
+    if (flow.protocol === 'ws' || this.#options.registrar.knows(flow)) return undefined;
     return this.#options.trunks.trunkFor(flow.remote.host, flow.remote.port);
   }
 }

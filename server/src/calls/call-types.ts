@@ -16,6 +16,8 @@ export type CallState = 'arrived' | 'ringing' | 'connecting' | 'connected' | 'al
 export type CallTimer =
   /** R-TIMEOUT: how long devices ring. */
   | 'ring'
+  /** Registered devices that do not even ring: a softphone that died without a word. */
+  | 'no-ring'
   /** Every ringing device was lost to its network: how long one of them has to come back. */
   | 'grace'
   /** An answer that never becomes audio. */
@@ -121,6 +123,8 @@ export interface CallSummary {
 /** All in milliseconds. */
 export interface CallLimits {
   ringTimeoutMs: number;
+  /** Without a single ringing device for so long, the call is treated as if nobody was registered. */
+  noRingMs: number;
   maxDurationMs: number;
   graceMs: number;
   connectTimeoutMs: number;

@@ -6,6 +6,7 @@ import type { CallInput, CallLimits, CallOutput, CallTimer } from './call-types.
 
 const limits: CallLimits = {
   ringTimeoutMs: 30_000,
+  noRingMs: 10_000,
   maxDurationMs: 600_000,
   graceMs: 8_000,
   connectTimeoutMs: 5_000,
@@ -191,7 +192,7 @@ function worldInput(): fc.Arbitrary<CallInput> {
 }
 
 function anyTimer(): fc.Arbitrary<CallTimer> {
-  return fc.constantFrom('ring', 'grace', 'connect', 'device-lost', 'duration');
+  return fc.constantFrom('ring', 'no-ring', 'grace', 'connect', 'device-lost', 'duration');
 }
 
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;

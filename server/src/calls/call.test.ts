@@ -4,6 +4,7 @@ import type { CallInput, CallLimits, CallOutput, CallSummary, RingTarget } from 
 
 const limits: CallLimits = {
   ringTimeoutMs: 30_000,
+  noRingMs: 10_000,
   maxDurationMs: 3_600_000,
   graceMs: 8_000,
   connectTimeoutMs: 5_000,
@@ -84,13 +85,14 @@ describe('R-RING-ALL', () => {
       'start 2 laptop',
       'start 3 tablet',
       'arm ring',
+      'arm no-ring',
     ]);
   });
 
   test('the caller hears ringback when the first one rings, once', () => {
     const story = new Story();
     story.input({ type: 'arrived', devices: [phone, laptop] });
-    expect(story.input({ type: 'leg-ringing', legId: '2' })).toEqual(['ring-caller']);
+    expect(story.input({ type: 'leg-ringing', legId: '2' })).toEqual(['disarm no-ring', 'ring-caller']);
     expect(story.input({ type: 'leg-ringing', legId: '1' })).toEqual([]);
     expect(story.input({ type: 'leg-ringing', legId: '1' })).toEqual([]);
   });
@@ -238,6 +240,16 @@ describe('R-TIMEOUT and R-NOBODY', () => {
     const story = new Story();
     story.input({ type: 'arrived', devices: [phone] }, 0);
     expect(story.all).toContainEqual({ type: 'arm-timer', timer: 'ring', dueAt: 31_000 });
+  });
+
+  test('registered, but nobody even rings: alerting before the ring time is over', () => {
+    const story = new Story();
+    story.input({ type: 'arrived', devices: [phone] });
+    expect(story.input({ type: 'timer', timer: 'no-ring' })).toEqual([
+      'disarm ring',
+      'cancel 1 failed',
+      'hand-over nobody',
+    ]);
   });
 
   test('nobody registered: alerting at once', () => {

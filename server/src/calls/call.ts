@@ -110,6 +110,7 @@ export class Call {
           return;
         }
         this.#arm('ring', this.#limits.ringTimeoutMs);
+        this.#arm('no-ring', this.#limits.noRingMs);
         this.#emit({ type: 'changed' });
         return;
       case 'caller-cancelled':
@@ -146,7 +147,7 @@ export class Call {
         this.#deviceLeaves(input.deviceId, input.contactUri, input.why);
         return;
       case 'timer':
-        // R-TIMEOUT; the grace timer means that nobody came back.
+        // R-TIMEOUT; the others mean that nobody is there, or nobody came back.
         this.#goAlerting(input.timer === 'ring' ? 'timeout' : 'nobody');
         return;
       default:
@@ -275,6 +276,7 @@ export class Call {
     leg.state = 'ringing';
     if (this.#ringingAt !== undefined) return;
     this.#ringingAt = this.#now;
+    this.#disarm('no-ring');
     this.#emit({ type: 'ring-caller' }, { type: 'changed' });
   }
 
