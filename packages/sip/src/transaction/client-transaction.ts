@@ -54,6 +54,7 @@ export class ClientTransaction extends TransactionRunner<ClientInput> {
 
   receive(response: SipResponse): void {
     this.input({ type: 'response', response });
+    if (response.status >= 200 && response.status < 300) this.release();
   }
 
   /** Ends the transaction without a final response. */

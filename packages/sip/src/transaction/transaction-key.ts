@@ -1,4 +1,4 @@
-import { parseNameAddr, type SipRequest, type Via } from '../message/index.ts';
+import { isToken, parseNameAddr, type SipRequest, type Via } from '../message/index.ts';
 import { branchCookie } from './ids.ts';
 
 /** Text of a Via branch that follows RFC 3261, or undefined (RFC 2543, or nothing behind the cookie). */
@@ -35,9 +35,19 @@ export function serverKey(request: SipRequest, via: Via, method = request.method
 /** Whether requests with this Via are matched by the rules of RFC 2543. */
 export const isOldBranch = (via: Via): boolean => uniqueBranch(via) === undefined;
 
-/** The tag of a From or To value. */
+/** The tag of a From or To value. Looked for many times per message, so the usual form is not parsed as a whole. */
 export function tagOf(value: string | undefined): string | undefined {
-  return value === undefined ? undefined : parseNameAddr(value)?.params.get('tag');
+  if (value === undefined) return undefined;
+  const params = value.lastIndexOf('>') + 1;
+  const start = value.indexOf(';tag=', params);
+  if (start >= 0 && !value.includes('"', params)) {
+    const from = start + 5;
+    const end = value.indexOf(';', from);
+    const tag = end < 0 ? value.slice(from) : value.slice(from, end);
+    if (isToken(tag)) return tag;
+  }
+  if (start < 0 && params === value.length) return undefined;
+  return parseNameAddr(value)?.params.get('tag');
 }
 
 /** RFC 3261 section 8.2.2.2: equal for the copies of one request that came by several ways. */

@@ -52,6 +52,14 @@ export abstract class TransactionRunner<Input> {
     return this.#last.bytes;
   }
 
+  /**
+   * Forgets the bytes that were sent last: a transaction that only waits for stragglers (timers L and M, half a
+   * minute for each call) need not hold them.
+   */
+  release(): void {
+    this.#last = undefined;
+  }
+
   /** Ends it at once and tells nobody. */
   abort(): void {
     if (!this.#finished) this.finished();
