@@ -8,6 +8,8 @@ const WINDOW_MS = 5000;
 /** A change of transit time by more than this is no jitter: the sender's clock or the route jumped. */
 const JUMP_MS = 1000;
 const INITIAL_TARGET_MS = 40;
+/** So many packets in a row later than the longest delay allowed: the path has become longer. */
+const LONGER_PATH_PACKETS = 10;
 
 /**
  * Learns how much later than the fastest packets the others come, and from that how long to hold them back.
@@ -24,6 +26,8 @@ export class DelayEstimator {
   #windowEndsAt = 0;
   #fastestNow = 0;
   #fastestBefore = 0;
+  /** Packets in a row that came too late to be played, and the fastest of them. */
+  #tooLate = { count: 0, fastest: 0 };
   /** How long after the fastest possible arrival packets are played. */
   targetMs: number;
 
@@ -51,8 +55,23 @@ export class DelayEstimator {
       this.#windowEndsAt = at + WINDOW_MS;
     }
     if (transit < this.#fastestNow) this.#fastestNow = transit;
+    this.#followLongerPath(transit);
     this.#add(transit - this.#fastest(), 1);
     this.#updateTarget();
+  }
+
+  /** Without this, all that is sent would be too late until the window has forgotten the shorter path. */
+  #followLongerPath(transit: number): void {
+    const late = this.#tooLate;
+    if (transit - this.#fastest() <= this.#maxMs) {
+      late.count = 0;
+      return;
+    }
+    late.fastest = late.count === 0 ? transit : Math.min(late.fastest, transit);
+    if (++late.count < LONGER_PATH_PACKETS) return;
+    late.count = 0;
+    this.#fastestNow = late.fastest;
+    this.#fastestBefore = late.fastest;
   }
 
   /** When a packet of this timestamp arrives at the earliest. */

@@ -221,6 +221,17 @@ describe('adaptive delay', () => {
     expect(received - count - late - duplicate - discarded - refused).toBeLessThan(20);
   });
 
+  test.each([400, 600, 900])(
+    'a path that becomes %i ms longer for good is followed within a quarter of a second',
+    (longer) => {
+      const arrivals = range(0, 500).map((i) => arrival(i, i >= 200 ? longer : 0));
+      const { played, buffer } = run(arrivals, 9900);
+      const silent = played.filter((frame) => frame.at > 4000 && typeof frame.what !== 'number');
+      expect(20 * silent.length).toBeLessThan(longer + 250);
+      expect(buffer.stats.discarded).toBeLessThan(12);
+    },
+  );
+
   test('a sender whose clock is 0.1 % fast or slow never runs the buffer over or dry for long', () => {
     for (const drift of [-0.001, 0.001]) {
       const arrivals = range(0, 15_000).map((i) => arrival(i, 20 * i * drift));
