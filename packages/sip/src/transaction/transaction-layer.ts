@@ -84,9 +84,12 @@ export class TransactionLayer {
     return undefined;
   }
 
-  /** Whether another transaction is live for a copy of this request, section 8.2.2.2. */
+  /**
+   * Whether a copy of this request that came by another way waits for its answer, section 8.2.2.2. After the answer
+   * it is rather a caller that tries again and forgot to count.
+   */
   isMerged(request: SipRequest): boolean {
-    return this.#merged.has(mergeKey(request));
+    return this.#merged.get(mergeKey(request))?.answered === false;
   }
 
   /** Makes the server transaction of a new request. */

@@ -162,20 +162,17 @@ export class TransportLayer {
       (other) => other.protocol === 'udp' && other.host === at.host && other.port === 0,
     );
     const chosen = sibling && this.#udp.find(({ local }) => local.host === at.host)?.local.port;
+    // Connections may come before the promise of the listener resolves; they see what is known by then.
+    let sentBy = advertised(at, at);
     const listen = (port: number) =>
-      this.#options.network.listenTcp({ host: at.host, port }, (socket) =>
-        this.#accept(socket, entry.sentBy),
-      );
-    const entry: TcpListener = { listener: undefined as never, local: at, sentBy: advertised(at, at) };
-    if (at.port === 0 && chosen !== undefined) {
-      entry.listener = await listen(chosen).catch((error: unknown) => {
-        if (error instanceof ListenError && error.code === 'EADDRINUSE') return listen(0);
-        throw error;
-      });
-    } else entry.listener = await listen(at.port);
-    entry.local = entry.listener.local;
-    entry.sentBy = advertised(at, entry.local);
-    this.#tcp.push(entry);
+      this.#options.network.listenTcp({ host: at.host, port }, (socket) => this.#accept(socket, sentBy));
+    const listener = await listen(at.port === 0 ? (chosen ?? 0) : at.port).catch((error: unknown) => {
+      const retry = at.port === 0 && error instanceof ListenError && error.code === 'EADDRINUSE';
+      if (retry) return listen(0);
+      throw error;
+    });
+    sentBy = advertised(at, listener.local);
+    this.#tcp.push({ listener, local: listener.local, sentBy });
   }
 
   #message(bytes: Uint8Array, flow: BaseFlow): void {

@@ -36,8 +36,8 @@ export interface UaContext {
   sessions: Set<DialogUser>;
 }
 
-/** Methods of the Allow header: what a session understands, or its owner can. */
-export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY, REFER';
+/** Methods of the Allow header: what sessions understand. */
+export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE';
 
 /** The Contact of our requests and responses on a flow. */
 export function contactOn(context: UaContext, flow: BaseFlow): string {

@@ -219,8 +219,7 @@ export abstract class DialogSession implements DialogUser {
     this.#heardOn(transaction.flow);
     if (request.method === 'BYE') this.receiveBye(dialog, request, transaction);
     else if (request.method === 'INVITE') this.#receiveReinvite(request, transaction);
-    else if (request.method === 'UPDATE' && request.body.length > 0)
-      this.#receiveUpdate(request, transaction);
+    else if (request.method === 'UPDATE') this.#receiveUpdate(request, transaction);
     else this.#receiveOther(transaction);
   }
 
@@ -277,6 +276,12 @@ export abstract class DialogSession implements DialogUser {
   }
 
   #receiveUpdate(request: SipRequest, transaction: ServerTransaction): void {
+    const headers: Array<[string, string]> = [['Contact', contactOn(this.context, transaction.flow)]];
+    if (request.body.length === 0) {
+      // RFC 4028: a session timer's refresh. Browser stacks send them unasked; it changes nothing.
+      this.respond(transaction, 200, { headers });
+      return;
+    }
     if (this.#refusePending(transaction)) return;
     const { sdp, unsupported } = descriptionOf(request);
     if (unsupported) {
@@ -285,7 +290,6 @@ export abstract class DialogSession implements DialogUser {
     }
     this.#pendingReinvite = transaction;
     this.#offer(transaction, sdp, (answer) => {
-      const headers: Array<[string, string]> = [['Contact', contactOn(this.context, transaction.flow)]];
       this.respond(transaction, 200, { headers, body: answer });
     });
   }

@@ -96,6 +96,22 @@ it('a device whose WebSocket closes while it rings is known to be lost at once',
   expect([toPhone.closed, server.stats().flows]).toEqual([true, 0]);
 });
 
+it('a WebSocket caller that vanishes while it rings has cancelled', async () => {
+  const { toServer, toPhone } = webSocket();
+  server.on('invite', (session) => {
+    session.progress(180);
+    session.on('cancelled', ({ method }) => events.push(`cancelled ${method}`));
+  });
+  phone.invite({
+    request: new SipRequest('INVITE', 'sip:echo@y.invalid', { body: 'v=0' }),
+    target: { flow: toServer },
+  });
+  await clock.advance(100);
+  toPhone.close();
+  await clock.advance(100);
+  expect(events).toEqual(['cancelled INVITE']);
+});
+
 it('an answered call outlives its WebSocket when the device comes back with a request, and then uses the new one', async () => {
   const { toPhone, toServer } = webSocket();
   const { uac } = await answered(toPhone);

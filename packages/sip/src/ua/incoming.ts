@@ -56,7 +56,7 @@ const registered = new Set(
 export function answerUntaken(context: UaContext, incoming: IncomingRequest): void {
   if (incoming.answered) return;
   const { method } = incoming.request;
-  if (method === 'OPTIONS' || (method === 'UPDATE' && incoming.request.body.length === 0)) {
+  if (method === 'OPTIONS') {
     incoming.respond(200, { headers: capabilities(context) });
   } else if (method === 'INFO') {
     // RFC 6086 section 4.2.2: an empty INFO only asks whether we are there.

@@ -123,7 +123,8 @@ export class RequestRouter {
   #receiveOutside(request: SipRequest, via: Via, flow: BaseFlow): void {
     const { transactions } = this.#context;
     const hasTag = tagOf(request.headers.get('To')) !== undefined;
-    const merged = !hasTag && transactions.isMerged(request);
+    const invite = request.method === 'INVITE';
+    const merged = !hasTag && invite && transactions.isMerged(request);
     const transaction = transactions.serve(request, via, flow);
     if (hasTag || merged) {
       // Section 12.2.2: a dialog that we do not know. Section 8.2.2.2: the same request by another way.
@@ -131,8 +132,8 @@ export class RequestRouter {
       transaction.respond(buildResponse(this.#context, to, hasTag ? 481 : 482));
       return;
     }
-    transactions.watchMerges(transaction);
-    if (request.method === 'INVITE') {
+    if (invite) {
+      transactions.watchMerges(transaction);
       transaction.respond(responseTo(request, 100));
       if (descriptionOf(request).unsupported) {
         const options: MessageOptions = { headers: [['Accept', 'application/sdp']] };

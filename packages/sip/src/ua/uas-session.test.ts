@@ -289,6 +289,20 @@ it('gives re-INVITE and UPDATE to the owner, and refuses a second offer while on
   expect(peer.lastRequest('BYE').uri).toBe('sip:raw@10.0.0.2:5070');
 });
 
+it('RFC 4028: answers an UPDATE without a body by itself, whatever the owner listens to', async () => {
+  const { session: call, ok } = await confirmed();
+  call.on('request', () => events.push('request'));
+  call.on('reinvite', () => events.push('reinvite'));
+  peer.send(
+    peer.request('UPDATE', { ...toTag(ok), CSeq: '2 UPDATE', Via: via('up'), 'Session-Expires': '90' }),
+  );
+  await clock.advance(10);
+  expect(peer.news()).toEqual(['200 UPDATE']);
+  expect(peer.lastResponse(200).headers.has('Contact')).toBe(true);
+  expect(events).toEqual(['confirmed']);
+  call.bye();
+});
+
 it('14.2: a re-INVITE nobody takes gets 488, and one accepted but never acknowledged ends the session', async () => {
   const { session: call, ok } = await confirmed();
   peer.send(peer.request('INVITE', { ...toTag(ok), CSeq: '2 INVITE', Via: via('re2') }, 'v=0'));

@@ -23,6 +23,7 @@ export class UasInviteSession extends DialogSession implements UasSession {
   readonly #early: Dialog;
   #refresh: Timer | undefined;
   #expiry: Timer | undefined;
+  #unwatchCaller: (() => void) | undefined;
   /** BYE was asked for before the ACK came. */
   #byePending: { headers: Array<[string, string]> | undefined } | undefined;
 
@@ -42,6 +43,9 @@ export class UasInviteSession extends DialogSession implements UasSession {
     };
     this.addDialog(this.#early);
     this.#armExpiry();
+    // A WebSocket client that is gone can neither cancel nor be answered (RFC 7118 section 5.5).
+    const { flow } = transaction;
+    if (flow.protocol === 'ws') this.#unwatchCaller = flow.onClose(() => this.#callerLost());
   }
 
   get state(): UasSession['state'] {
@@ -168,14 +172,17 @@ export class UasInviteSession extends DialogSession implements UasSession {
   }
 
   #transportError(): void {
-    // The 2xx cannot be delivered, or a provisional response: the peer's connection is gone.
-    if (this.#state === 'early') {
-      this.transaction.abandon();
-      this.#finish();
-      this.emit('cancelled', this.request);
-    } else if (this.#state === 'accepted') {
-      this.end({ by: 'transport' });
-    }
+    // A provisional response that a UDP socket refused is no loss: the next one may pass.
+    if (this.#state === 'early' && this.transaction.flow.reliable) this.#callerLost();
+    else if (this.#state === 'accepted') this.end({ by: 'transport' });
+  }
+
+  /** The caller's connection is gone and cannot be opened from here. */
+  #callerLost(): void {
+    if (this.#state !== 'early') return;
+    this.transaction.abandon();
+    this.#finish();
+    this.emit('cancelled', this.request);
   }
 
   #neverConfirmed(): void {
@@ -210,5 +217,7 @@ export class UasInviteSession extends DialogSession implements UasSession {
     if (this.#refresh) this.context.timers.clear(this.#refresh);
     if (this.#expiry) this.context.timers.clear(this.#expiry);
     this.#refresh = this.#expiry = undefined;
+    this.#unwatchCaller?.();
+    this.#unwatchCaller = undefined;
   }
 }
