@@ -110,6 +110,7 @@ const accounts = z.strictObject({
   passwordMaxLength: positive.default(256).describe('Characters'),
   argon2MemoryKib: z.int().min(8192).default(19_456).describe('Cost of a password hash'),
   argon2Passes: positive.default(2).describe('The same'),
+  passwordHashesAtOnce: positive.default(2).describe('Others wait: calls need the processor too'),
   sessionLifetimeDays: seconds.default(180).describe('Since it was last used'),
   maxDevicesPerAccount: positive.default(20).describe('An idle browser makes room for a new one'),
   maxNumbersPerAccount: positive.default(20).describe('Primary and secondary'),

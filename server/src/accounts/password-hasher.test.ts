@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PasswordHasher } from './password-hasher.ts';
 
-const hasher = new PasswordHasher({ memoryKib: 8192, passes: 1 });
+const hasher = new PasswordHasher({ memoryKib: 8192, passes: 1, atOnce: 2 });
 
 describe('PasswordHasher', () => {
   it('knows the password again, and no other', async () => {
@@ -22,14 +22,14 @@ describe('PasswordHasher', () => {
   });
 
   it('reads hashes of older parameters and says that they are old', async () => {
-    const old = await new PasswordHasher({ memoryKib: 9000, passes: 2 }).hash('correct horse');
+    const old = await new PasswordHasher({ memoryKib: 9000, passes: 2, atOnce: 2 }).hash('correct horse');
     expect(await hasher.verify('correct horse', old)).toBe(true);
     expect(hasher.outdated(old)).toBe(true);
     expect(hasher.outdated(await hasher.hash('x'))).toBe(false);
   });
 
   it('takes as long for an unknown number as for a wrong password', async () => {
-    const slow = new PasswordHasher({ memoryKib: 19_456, passes: 2 });
+    const slow = new PasswordHasher({ memoryKib: 19_456, passes: 2, atOnce: 2 });
     const hash = await slow.hash('correct horse');
     const median = async (stored: string | undefined) => {
       const times: number[] = [];

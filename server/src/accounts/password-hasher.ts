@@ -1,13 +1,18 @@
 import { type Argon2Parameters, argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import { Gate } from './gate.ts';
 
 const argon2Async = promisify(argon2);
 const saltBytes = 16;
 const tagBytes = 32;
+/** About ten seconds of waiting; who comes then is better told to come again. */
+const maxWaitingPerPlace = 100;
 
 export interface Argon2Options {
   memoryKib: number;
   passes: number;
+  /** Each takes a core and `memoryKib`; calls in progress need theirs too. */
+  atOnce: number;
 }
 
 interface ParsedHash {
@@ -23,22 +28,27 @@ export class PasswordHasher {
   readonly #options: Argon2Options;
   /** What a password is compared with when there is no account: the same work, never equal. */
   readonly #decoy: string;
+  readonly #gate: Gate;
 
   constructor(options: Argon2Options) {
     this.#options = options;
+    const { atOnce: places } = options;
+    this.#gate = new Gate({ places, maxWaiting: places * maxWaitingPerPlace });
     this.#decoy = format(options, randomBytes(saltBytes), randomBytes(tagBytes));
   }
 
+  /** @throws Problem `too-many-requests` when too many wait, as `verify` does */
   async hash(password: string): Promise<string> {
     const salt = randomBytes(saltBytes);
     const { memoryKib: memory, passes } = this.#options;
-    return format(this.#options, salt, await derive(password, { memory, passes, parallelism: 1, salt }));
+    const tag = await this.#gate.run(() => derive(password, { memory, passes, parallelism: 1, salt }));
+    return format(this.#options, salt, tag);
   }
 
   /** Takes the same time whether `stored` is a hash or undefined (nobody has that number). */
   async verify(password: string, stored: string | undefined): Promise<boolean> {
     const parsed = parse(stored ?? this.#decoy);
-    const tag = await derive(password, parsed);
+    const tag = await this.#gate.run(() => derive(password, parsed));
     return timingSafeEqual(tag, parsed.tag) && stored !== undefined;
   }
 

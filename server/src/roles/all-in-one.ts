@@ -2,12 +2,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
-import type { Config } from '../config.ts';
+import { type Config, variableFor } from '../config.ts';
 import { LocalFabric } from '../fabric/index.ts';
 import { createHttpServer, SipWebSocket } from '../http/index.ts';
 import type { Logger } from '../log.ts';
-import { explainListenError } from '../start-error.ts';
-import { loadMasterKey, openStore } from '../store/index.ts';
+import { explainListenError, StartError } from '../start-error.ts';
+import { loadMasterKey, lockDataDir, openStore, type Store } from '../store/index.ts';
 import { createGauges } from './gauges.ts';
 import { createServices, type Services } from './services.ts';
 import { Teardown } from './teardown.ts';
@@ -87,9 +87,7 @@ export class AllInOne {
 
 async function build(options: AllInOneOptions, ownOrigin: () => string, teardown: Teardown): Promise<Parts> {
   const { config, log, version } = options;
-  const masterKey = loadMasterKey(config.dataDir);
-  const store = await openStore({ path: join(config.dataDir, 'ringthrough.db') });
-  teardown.add('store', () => store.destroy());
+  const { store, masterKey } = await openData(config, teardown);
   const fabric = new LocalFabric((error) => log.error({ err: error }, 'event listener failed'));
   const base = { config, store, fabric, log, masterKey };
   const services = createServices({ ...base, ownOrigin });
@@ -115,6 +113,24 @@ async function build(options: AllInOneOptions, ownOrigin: () => string, teardown
   teardown.add('http', () => app.close());
   takeSipWebSockets({ config, log }, { app, telephony }, teardown);
   return { services, telephony, app };
+}
+
+async function openData(
+  { dataDir }: Config,
+  teardown: Teardown,
+): Promise<{ store: Store; masterKey: Buffer }> {
+  try {
+    teardown.add('lock', lockDataDir(dataDir));
+    const masterKey = loadMasterKey(dataDir);
+    const store = await openStore({ path: join(dataDir, 'ringthrough.db') });
+    teardown.add('store', () => store.destroy());
+    return { store, masterKey };
+  } catch (error) {
+    const remedy = `Change dataDir in ringthrough.yaml, or set ${variableFor(['dataDir'])}.`;
+    throw new StartError(`The data folder cannot be used: ${(error as Error).message}. ${remedy}`, {
+      cause: error,
+    });
+  }
 }
 
 function takeSipWebSockets(

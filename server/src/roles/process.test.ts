@@ -221,6 +221,15 @@ describe('the program', { timeout: 60_000 }, () => {
     );
   });
 
+  it('leaves the data to the one that runs already', async () => {
+    await launch().started();
+    const second = launch();
+    expect(await second.ended()).toBe(1);
+    expect(second.errors).toMatch(
+      /^The data folder cannot be used: .*data is in use by another Ringthrough\. .*RINGTHROUGH_DATA_DIR/,
+    );
+  });
+
   it('says which key of the file is wrong, and in which line', async () => {
     writeFileSync(join(folder, 'ringthrough.yaml'), 'http:\n  port: 0\n  prot: 1\n');
     const server = launch();

@@ -44,7 +44,11 @@ function createAccounts({ config, store, fabric, now }: ServicesOptions): Accoun
   return new Accounts({
     store,
     fabric,
-    argon2: { memoryKib: accounts.argon2MemoryKib, passes: accounts.argon2Passes },
+    argon2: {
+      memoryKib: accounts.argon2MemoryKib,
+      passes: accounts.argon2Passes,
+      atOnce: accounts.passwordHashesAtOnce,
+    },
     password: { minLength: accounts.passwordMinLength, maxLength: accounts.passwordMaxLength },
     sessionLifetimeMs: accounts.sessionLifetimeDays * 86_400_000,
     maxDevicesPerAccount: accounts.maxDevicesPerAccount,

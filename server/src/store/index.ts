@@ -1,3 +1,4 @@
+export { DataInUseError, lockDataDir } from './data-lock.ts';
 export type {
   AnswerMode,
   CallOutcome,
