@@ -82,7 +82,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(node_modules|/dist/)' },
+    // dependency-cruiser's swc parser cannot read TSX.
+    exclude: { path: '(node_modules|/dist/|\\.tsx$)' },
     parser: 'swc',
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },

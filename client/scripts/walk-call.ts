@@ -113,6 +113,11 @@ try {
   await two.getByRole('button', { name: 'Keypad' }).click();
   await two.getByRole('button', { name: '5', exact: true }).click();
   await two.waitForTimeout(500);
+  const tones = await two.evaluate(() => {
+    const { connections } = window as never as { connections: RTCPeerConnection[] };
+    return connections.at(-1)?.getSenders()[0]?.dtmf?.canInsertDTMF;
+  });
+  say(`call 1: keys go as RFC 4733 events: ${tones}`);
   say(`call 1: caller hears ${JSON.stringify(await lab('GET', `handsets/${caller}/hears`))}`);
   await shoot(two, out, 'in-call');
   await callerHangsUp();

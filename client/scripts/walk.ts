@@ -80,6 +80,30 @@ try {
   await context.setOffline(false);
   await timed('network back → registered', page.getByText('This device will ring').waitFor());
 
+  await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  await context.setOffline(true);
+  await page.reload();
+  await timed(
+    'reload without network → the shell is there',
+    page.getByText('Offline', { exact: true }).waitFor(),
+  );
+  await shoot(page, 'offline');
+  const cached = await page.evaluate(async () => {
+    const names = await caches.keys();
+    const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+    return requests.flat().map((entry) => new URL(entry.url).pathname);
+  });
+  say(`cached: ${cached.length} files, of /api: ${cached.filter((path) => path.startsWith('/api')).length}`);
+  await context.setOffline(false);
+  await timed('network back → registered', page.getByText('This device will ring').waitFor());
+
+  await timed('… and the lists are there', page.getByRole('main').getByText('+44 7700 900123').waitFor());
+  await server.process.stop();
+  await page.getByText('Reconnecting…').waitFor();
+  await shoot(page, 'reconnecting');
+  await server.restart();
+  await timed('server started again → registered', page.getByText('This device will ring').waitFor());
+
   await page.goto(`${origin}/#/settings/devices`);
   await page.getByRole('button', { name: /Sign out Chrome/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();

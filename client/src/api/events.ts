@@ -13,6 +13,7 @@ const eventTypes = [
 export type EventType = (typeof eventTypes)[number];
 
 let source: EventSource | undefined;
+let reopen: (() => void) | undefined;
 let retry: ReturnType<typeof setTimeout> | undefined;
 const retryMs = 2000;
 
@@ -22,6 +23,7 @@ const retryMs = 2000;
  */
 export function openEvents(onEvent: (type: EventType) => void, onOpen: () => void): void {
   closeEvents();
+  reopen = () => openEvents(onEvent, onOpen);
   const opened = new EventSource('/api/events');
   source = opened;
   for (const type of eventTypes) opened.addEventListener(type, () => onEvent(type));
@@ -31,11 +33,17 @@ export function openEvents(onEvent: (type: EventType) => void, onOpen: () => voi
     if (opened.readyState !== EventSource.CLOSED || source !== opened) return;
     // Fetching tells whether the session is over.
     onOpen();
-    retry = setTimeout(() => openEvents(onEvent, onOpen), retryMs);
+    retry = setTimeout(() => reopen?.(), retryMs);
   };
 }
 
+/** The server is known to be within reach again: do not wait for the next attempt. */
+export function pokeEvents(): void {
+  if (source && source.readyState !== EventSource.OPEN) reopen?.();
+}
+
 export function closeEvents(): void {
+  reopen = undefined;
   clearTimeout(retry);
   source?.close();
   source = undefined;

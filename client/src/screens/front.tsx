@@ -4,11 +4,12 @@ import { href } from '../state/router.ts';
 import { texts } from '../texts.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Logo, Mark } from '../ui/logo.tsx';
+import { focusTitle } from '../ui/screen.tsx';
 
 /** The frame of everything before the login. */
 export function Front(props: { title: string; lead?: string; children: ComponentChildren }) {
   const title = useRef<HTMLHeadingElement>(null);
-  useEffect(() => title.current?.focus({ preventScroll: true }), [props.title]);
+  useEffect(() => focusTitle(title.current), [props.title]);
   return (
     <div class="front">
       <header class="front-brand">

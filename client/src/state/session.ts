@@ -1,6 +1,6 @@
 import { computed, effect, signal } from '@preact/signals';
 import { ApiError, api, whenUnauthenticated } from '../api/client.ts';
-import { closeEvents, openEvents } from '../api/events.ts';
+import { closeEvents, openEvents, pokeEvents } from '../api/events.ts';
 import type { LoginResult, SipCredentials } from '../api/types.ts';
 import { phoneState, startPhone, stopPhone } from '../phone/index.ts';
 import { clearAll, refreshAll, refreshFor, resources } from './data.ts';
@@ -79,9 +79,11 @@ function leave(): void {
 
 /** Watches for the session's end, here or in another tab of this profile. Called once by `main.tsx`. */
 export function watchSession(): void {
-  // The registrar knows this device no more: so the session may have ended as well.
+  // Refused: the registrar knows this device no more, so the session may have ended as well.
   effect(() => {
-    if (phoneState.value.connection === 'refused') void resources.account.refresh();
+    const { connection } = phoneState.value;
+    if (connection === 'refused') void resources.account.refresh();
+    if (connection === 'registered') pokeEvents();
   });
   whenUnauthenticated(() => {
     if (sessionStatus.value === 'in') leave();

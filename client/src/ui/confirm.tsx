@@ -22,7 +22,7 @@ export function Confirm(props: {
         {props.children}
       </div>
       <div class="dialog-buttons">
-        <Button kind="quiet" onClick={props.onNo}>
+        <Button kind="quiet" onClick={() => dialog.current?.close()}>
           {texts.common.cancel}
         </Button>
         <Button kind="danger" busy={props.busy} onClick={props.onYes}>

@@ -8,6 +8,11 @@ import { Button } from './button.tsx';
 import { ErrorLine } from './field.tsx';
 import { Icon, type IconName } from './icon.tsx';
 
+/** Lets keyboard and screen reader start at the title, unless a field has taken the focus. */
+export function focusTitle(title: HTMLElement | null): void {
+  if (!(document.activeElement instanceof HTMLInputElement)) title?.focus({ preventScroll: true });
+}
+
 /** A screen below the navigation: its title takes the focus, so that keyboard and screen reader start there. */
 export function Screen(props: {
   title: string;
@@ -18,7 +23,7 @@ export function Screen(props: {
   children: ComponentChildren;
 }) {
   const title = useRef<HTMLHeadingElement>(null);
-  useEffect(() => title.current?.focus({ preventScroll: true }), []);
+  useEffect(() => focusTitle(title.current), []);
   return (
     <div class={`content ${props.wide ? 'wide' : ''}`}>
       <div class={props.hideTitle ? '' : 'screen-head'}>
