@@ -18,6 +18,8 @@ async function main(): Promise<number> {
   const person = new Person(server.origin, lab);
   const network = new PhoneNetwork(lab);
   const story = new Story({ origin: server.origin, person, network, timeline, ringTimeoutSeconds });
+  // Ctrl+C must not leave a server behind.
+  process.once('SIGINT', () => void server.stop().then(() => process.exit(130)));
   try {
     await story.tell();
   } catch (error) {
