@@ -7,8 +7,6 @@ import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Timer } from '../transaction/timer-queue.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import { ownVia } from '../transport/via.ts';
-import { AcceptedInvite } from './accepted-invite.ts';
-import { descriptionOf } from './body.ts';
 import { ClientRequest } from './client-request.ts';
 import {
   allowedMethods,
@@ -21,6 +19,7 @@ import {
 } from './context.ts';
 import { SessionEmitter } from './emitter.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
+import { PeerOffers } from './peer-offers.ts';
 import { Reinviter } from './reinviter.ts';
 import type { Credentials, MessageOptions, SessionEnd, SessionEvents, SessionListener } from './types.ts';
 
@@ -35,11 +34,8 @@ export abstract class DialogSession implements DialogUser {
   /** The confirmed dialog. */
   protected dialog: Dialog | undefined;
   protected credentials: Credentials | undefined;
-  /** A 2xx of ours that waits for its ACK: of the INVITE, or of a re-INVITE. */
-  protected unacknowledged: AcceptedInvite | undefined;
+  protected readonly peerOffers: PeerOffers;
   #over = false;
-  /** A re-INVITE of the peer that the owner has not answered. */
-  #pendingReinvite: ServerTransaction | undefined;
   #reinviter: Reinviter | undefined;
   #requests = new Set<ClientRequest>();
   #unwatchFlow: (() => void) | undefined;
@@ -49,6 +45,13 @@ export abstract class DialogSession implements DialogUser {
     this.context = context;
     this.way = way;
     context.sessions.add(this);
+    this.peerOffers = new PeerOffers(context, {
+      emitter: this.emitter,
+      isConfirmed: () => this.dialog?.state === 'confirmed',
+      isOffering: () => this.#reinviter?.active === true,
+      settled: () => this.#reinviter?.unblocked(),
+      unacknowledged: () => this.#neverAcknowledged(),
+    });
   }
 
   /** The dialog is over, or there will never be one. */
@@ -82,7 +85,7 @@ export abstract class DialogSession implements DialogUser {
     this.#reinviter ??= new Reinviter(this.context, {
       // RFC 3261 section 14.1: whoever made the Call-ID waits longer.
       ownsCallId: this.ownsCallId,
-      isBlocked: () => this.#pendingReinvite !== undefined || this.unacknowledged !== undefined,
+      isBlocked: () => this.peerOffers.busy,
       send: (offer) => this.#sendReinvite(dialog, offer),
       giveUp: gone,
     });
@@ -218,16 +221,13 @@ export abstract class DialogSession implements DialogUser {
     }
     this.#heardOn(transaction.flow);
     if (request.method === 'BYE') this.receiveBye(dialog, request, transaction);
-    else if (request.method === 'INVITE') this.#receiveReinvite(request, transaction);
-    else if (request.method === 'UPDATE') this.#receiveUpdate(request, transaction);
+    else if (request.method === 'INVITE') this.peerOffers.receiveInvite(request, transaction);
+    else if (request.method === 'UPDATE') this.peerOffers.receiveUpdate(request, transaction);
     else this.#receiveOther(transaction);
   }
 
   receiveAck(_dialog: Dialog, ack: SipRequest, flow: BaseFlow): void {
-    const sequence = parseCSeq(ack.headers.get('CSeq') ?? '')?.sequence;
-    if (!this.unacknowledged || this.unacknowledged.sequence !== sequence) return;
-    this.unacknowledged.stop();
-    this.unacknowledged = undefined;
+    if (!this.peerOffers.receiveAck(ack)) return;
     this.#heardOn(flow);
     this.acknowledged(ack);
     this.#reinviter?.unblocked();
@@ -255,76 +255,7 @@ export abstract class DialogSession implements DialogUser {
     });
   }
 
-  #receiveReinvite(request: SipRequest, transaction: ServerTransaction): void {
-    this.respond(transaction, 100);
-    if (this.#refusePending(transaction)) return;
-    const { sdp, unsupported } = descriptionOf(request);
-    if (unsupported) {
-      this.respond(transaction, 415, { headers: [['Accept', 'application/sdp']] });
-      return;
-    }
-    this.#pendingReinvite = transaction;
-    const sequence = parseCSeq(request.headers.get('CSeq') ?? '')?.sequence ?? 0;
-    this.#offer(transaction, sdp, (answer) => {
-      const headers: Array<[string, string]> = [['Contact', contactOn(this.context, transaction.flow)]];
-      const response = this.respond(transaction, 200, { headers, body: answer });
-      const { context } = this;
-      // Section 14.2: a 2xx that is never acknowledged ends the session.
-      const unacknowledged = () => this.#neverAcknowledged();
-      this.unacknowledged = new AcceptedInvite({ context, transaction, response, sequence, unacknowledged });
-    });
-  }
-
-  #receiveUpdate(request: SipRequest, transaction: ServerTransaction): void {
-    const headers: Array<[string, string]> = [['Contact', contactOn(this.context, transaction.flow)]];
-    if (request.body.length === 0) {
-      // RFC 4028: a session timer's refresh. Browser stacks send them unasked; it changes nothing.
-      this.respond(transaction, 200, { headers });
-      return;
-    }
-    if (this.#refusePending(transaction)) return;
-    const { sdp, unsupported } = descriptionOf(request);
-    if (unsupported) {
-      this.respond(transaction, 415, { headers: [['Accept', 'application/sdp']] });
-      return;
-    }
-    this.#pendingReinvite = transaction;
-    this.#offer(transaction, sdp, (answer) => {
-      this.respond(transaction, 200, { headers, body: answer });
-    });
-  }
-
-  /** Section 14.2 and RFC 3311 section 5.2: one offer at a time. */
-  #refusePending(transaction: ServerTransaction): boolean {
-    if (this.#reinviter?.active === true) {
-      this.respond(transaction, 491);
-      return true;
-    }
-    if (this.#pendingReinvite || this.unacknowledged || this.dialog?.state !== 'confirmed') {
-      const seconds = Math.floor(Math.random() * 11);
-      this.respond(transaction, 500, { headers: [['Retry-After', String(seconds)]] });
-      return true;
-    }
-    return false;
-  }
-
-  #offer(transaction: ServerTransaction, offer: string | undefined, accept: (sdp: string) => void): void {
-    const answer = (how: () => void) => {
-      if (transaction.answered) return;
-      how();
-      if (this.#pendingReinvite === transaction) this.#pendingReinvite = undefined;
-      this.#reinviter?.unblocked();
-    };
-    const reject = (status: number) => answer(() => this.respond(transaction, status));
-    const { request } = transaction;
-    const event = { request, offer, accept: (sdp: string) => answer(() => accept(sdp)), reject };
-    this.context.notifier.push(() => {
-      if (!this.emitter.emit('reinvite', event)) reject(488);
-    });
-  }
-
   #neverAcknowledged(): void {
-    this.unacknowledged = undefined;
     if (this.#over || !this.dialog) return;
     this.sendBye(this.dialog);
     this.end({ by: 'timeout' });
@@ -368,14 +299,9 @@ export abstract class DialogSession implements DialogUser {
   /** Releases everything without a word to the owner. */
   protected clean(): void {
     this.#over = true;
-    this.unacknowledged?.stop();
-    this.unacknowledged = undefined;
     if (this.#lostFlow) this.context.timers.clear(this.#lostFlow);
     this.#unwatchFlow?.();
-    const pending = this.#pendingReinvite;
-    this.#pendingReinvite = undefined;
-    // Section 15.1.2: requests that are pending are answered when the dialog ends.
-    if (pending && !pending.answered) this.respond(pending, 487);
+    this.peerOffers.close();
     this.#reinviter?.close();
     for (const request of this.#requests) request.giveUp(481);
     this.#requests.clear();

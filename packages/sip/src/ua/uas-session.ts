@@ -1,11 +1,10 @@
 import { Dialog } from '../dialog/dialog.ts';
 import { SipMisuseError } from '../errors.ts';
-import { parseCSeq, parseExpires, type SipRequest, type SipResponse } from '../message/index.ts';
+import { parseExpires, type SipRequest, type SipResponse } from '../message/index.ts';
 import { newTag } from '../transaction/ids.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Timer } from '../transaction/timer-queue.ts';
 import type { BaseFlow } from '../transport/flow.ts';
-import { AcceptedInvite } from './accepted-invite.ts';
 import { descriptionOf } from './body.ts';
 import { contactOn, type UaContext } from './context.ts';
 import { DialogSession } from './dialog-session.ts';
@@ -73,10 +72,7 @@ export class UasInviteSession extends DialogSession implements UasSession {
     this.#state = 'accepted';
     this.#early.confirm();
     this.dialog = this.#early;
-    const { context, transaction } = this;
-    const sequence = parseCSeq(this.request.headers.get('CSeq') ?? '')?.sequence ?? 0;
-    const unacknowledged = () => this.#neverConfirmed();
-    this.unacknowledged = new AcceptedInvite({ context, transaction, response, sequence, unacknowledged });
+    this.peerOffers.accepted(this.transaction, response, () => this.#neverConfirmed());
     this.watchFlow();
   }
 
@@ -186,7 +182,6 @@ export class UasInviteSession extends DialogSession implements UasSession {
   }
 
   #neverConfirmed(): void {
-    this.unacknowledged = undefined;
     if (this.#state !== 'accepted') return;
     this.sendBye(this.#early, this.#byePending?.headers);
     this.end({ by: this.#byePending ? 'us' : 'timeout' });
