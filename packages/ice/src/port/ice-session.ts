@@ -142,7 +142,8 @@ export class IceSession {
 
   /** An SRTP or SRTCP datagram from a validated address; called by the port. */
   handleMedia(datagram: Buffer): void {
-    if (this.#state === 'connected') this.#handlers.onMedia(datagram);
+    // Without consent nothing may be sent; what still comes is welcome.
+    if (this.#dtls?.state === 'connected') this.#handlers.onMedia(datagram);
   }
 
   #overRate(now: number): boolean {
