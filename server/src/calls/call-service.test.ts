@@ -30,6 +30,8 @@ async function connected(
 }
 
 const onlyRow = async () => {
+  // Records are written together, a moment later.
+  await world.pass(40);
   const rows = await world.rows();
   expect(rows).toHaveLength(1);
   return rows[0];

@@ -74,7 +74,7 @@ export class CallService {
 
   constructor(options: CallServiceOptions) {
     this.#options = options;
-    this.#records = new CallRecords(options.store);
+    this.#records = new CallRecords(options.store, options.clock);
     this.#numbers = new NumberDirectory(options.store);
     const { ringTimeoutMs, maxDurationMs } = options;
     this.#neighbours = {

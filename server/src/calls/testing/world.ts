@@ -140,7 +140,7 @@ export class CallWorld {
   async pass(ms: number): Promise<void> {
     for (let left = ms; left > 0; left -= 20) {
       await this.clock.advance(Math.min(20, left));
-      while (process.getActiveResourcesInfo().some((name) => /^(FSReq|FileHandle)/.test(name))) {
+      while (process.getActiveResourcesInfo().some((name) => /^(FSReq|CloseReq)/.test(name))) {
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
     }
