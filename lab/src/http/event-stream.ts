@@ -13,6 +13,7 @@ export interface Snapshot {
 const coalesceMs = 30;
 /** A comment now and then, so that a vanished reader is noticed and proxies keep the stream open. */
 const heartbeatMs = 15_000;
+const maxBufferedBytes = 1 << 20;
 
 /** Server-sent events of the lab, for every open page. */
 export class EventStream {
@@ -65,7 +66,11 @@ export class EventStream {
 
   #send(event: string, data: unknown): void {
     const text = encode(event, data);
-    for (const reply of this.#replies) reply.raw.write(text);
+    for (const reply of this.#replies) {
+      // A page that does not read is dropped; it connects again and gets the present state.
+      if (reply.raw.writableLength > maxBufferedBytes) reply.raw.destroy();
+      else reply.raw.write(text);
+    }
   }
 }
 

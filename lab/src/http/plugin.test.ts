@@ -126,6 +126,27 @@ describe('REST', () => {
   });
 });
 
+describe('the page', () => {
+  async function serve(webRoot: string, url: string) {
+    const other = Fastify();
+    await other.register(labPlugin({ lab, webRoot }), { prefix: '/lab' });
+    const response = await other.inject({ url });
+    await other.close();
+    return response;
+  }
+
+  it('is served from its folder, also without the slash and with a query', async () => {
+    writeFileSync(join(folder, 'index.html'), '<title>lab</title>');
+    expect((await serve(folder, '/lab/')).body).toBe('<title>lab</title>');
+    expect((await serve(folder, '/lab?scenario=fresh')).headers.location).toBe('/lab/?scenario=fresh');
+  });
+
+  it('says how to build it when it is not there', async () => {
+    const response = await serve(join(folder, 'nothing'), '/lab/');
+    expect([response.statusCode, response.body]).toEqual([503, expect.stringContaining('vite build lab')]);
+  });
+});
+
 describe('a restart', () => {
   it('keeps forwardings, coverage, inboxes and waiting messages', async () => {
     lab.dial(own, '**62*+14155559000#');

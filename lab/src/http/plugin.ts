@@ -57,6 +57,10 @@ async function addPage(app: FastifyInstance, root: string): Promise<void> {
     return;
   }
   await app.register(fastifyStatic, { root, decorateReply: false });
-  if (app.prefix !== '')
-    app.get('', { exposeHeadRoute: false }, (_request, reply) => reply.redirect(`${app.prefix}/`));
+  if (app.prefix === '') return;
+  // With the query: `/lab?scenario=…` is what people type.
+  app.get('', { exposeHeadRoute: false }, (request, reply) => {
+    const query = request.url.indexOf('?');
+    return reply.redirect(`${app.prefix}/${query < 0 ? '' : request.url.slice(query)}`);
+  });
 }
