@@ -80,6 +80,8 @@ export class InviteServerTransaction extends TransactionMachine<InviteServerStat
     this.send(response);
     if (status < 200) return;
     if (status < 300) {
+      // From now on only the UA core repeats it.
+      this.#last = undefined;
       this.transition('Accepted');
       this.arm('L', now + 64 * this.timers.t1);
       return;

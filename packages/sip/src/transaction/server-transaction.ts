@@ -12,6 +12,8 @@ export interface ServerUser {
   /** Timer H: the final response was never acknowledged. */
   timeout(): void;
   transportError(): void;
+  /** A CANCEL for this transaction; it has been answered. */
+  cancel?(request: SipRequest): void;
 }
 
 /** A server transaction with its flow and timers. */
@@ -22,11 +24,10 @@ export class ServerTransaction extends TransactionRunner<ServerInput> {
   readonly key: string;
   /** Set by the layer when copies of the request by other ways have to be found (RFC 3261 section 8.2.2.2). */
   mergeKey: string | undefined;
+  /** Undefined when nobody wants to hear of it (any more). */
   user: ServerUser | undefined;
   /** The To tag of our responses, for matching by RFC 2543. */
   toTag: string | undefined;
-  /** Called when it is over. */
-  onFinished: (() => void) | undefined;
   #answered = false;
   #guard: Timer | undefined;
 
@@ -89,7 +90,6 @@ export class ServerTransaction extends TransactionRunner<ServerInput> {
   protected override finished(): void {
     this.#clearGuard();
     super.finished();
-    this.onFinished?.();
   }
 
   #clearGuard(): void {

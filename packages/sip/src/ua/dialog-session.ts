@@ -307,6 +307,9 @@ export abstract class DialogSession implements DialogUser {
     this.#requests.clear();
     if (this.dialog) this.removeDialog(this.dialog);
     this.context.sessions.delete(this);
+    // Listeners hold the owner's call; a transaction that waits for stragglers must not. The last event goes first.
+    const { notifier } = this.context;
+    notifier.push(() => notifier.push(() => this.emitter.clear()));
   }
 
   protected addDialog(dialog: Dialog): void {

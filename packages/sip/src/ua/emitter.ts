@@ -26,4 +26,8 @@ export class SessionEmitter {
       for (const listener of set) taken = (listener as SessionListener<E>)(...payload) !== false || taken;
     return taken;
   }
+
+  clear(): void {
+    this.#listeners.clear();
+  }
 }

@@ -32,7 +32,6 @@ export interface RouterOwner {
 export class RequestRouter {
   readonly #context: UaContext;
   readonly #owner: RouterOwner;
-  readonly #invites = new Map<string, UasInviteSession>();
 
   constructor(context: UaContext, owner: RouterOwner) {
     this.#context = context;
@@ -155,9 +154,6 @@ export class RequestRouter {
   }
 
   #offerInvite(session: UasInviteSession): void {
-    const { key } = session.transaction;
-    this.#invites.set(key, session);
-    session.transaction.onFinished = () => this.#invites.delete(key);
     this.#context.notifier.push(() => {
       try {
         if (!this.#owner.invite(session)) session.reject(405, { headers: [['Allow', allowedMethods]] });
@@ -176,12 +172,12 @@ export class RequestRouter {
       counters.screened++;
       return;
     }
-    const session = cancelled && this.#invites.get(cancelled.key);
     const transaction = transactions.serve(cancel, via, flow);
-    const to = { request: cancel, tag: session?.localTag ?? newTag() };
+    const to = { request: cancel, tag: cancelled?.toTag ?? newTag() };
     transaction.respond(buildResponse(this.#context, to, cancelled ? 200 : 481));
-    if (session) session.receiveCancel(cancel);
-    else if (cancelled && cancelled.request.method === 'INVITE' && !cancelled.answered)
+    if (!cancelled || cancelled.answered) return;
+    if (cancelled.user?.cancel) cancelled.user.cancel(cancel);
+    else if (cancelled.request.method === 'INVITE')
       // A re-INVITE: its session stays as it is.
       cancelled.respond(buildResponse(this.#context, { request: cancelled.request, tag: undefined }, 487));
   }

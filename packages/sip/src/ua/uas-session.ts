@@ -39,6 +39,10 @@ export class UasInviteSession extends DialogSession implements UasSession {
       // A final response below 200 or above 299 that nobody acknowledged changes nothing here.
       timeout: () => {},
       transportError: () => this.#transportError(),
+      // Section 9.2: the stack has answered the CANCEL itself.
+      cancel: (cancel) => {
+        if (this.#state === 'early') this.#terminateEarly(cancel);
+      },
     };
     this.addDialog(this.#early);
     this.#armExpiry();
@@ -100,12 +104,6 @@ export class UasInviteSession extends DialogSession implements UasSession {
     }
   }
 
-  /** A CANCEL that matches; the stack has answered the CANCEL itself, section 9.2. */
-  receiveCancel(cancel: SipRequest): void {
-    if (this.#state !== 'early') return;
-    this.#terminateEarly(cancel);
-  }
-
   abort(): void {
     if (this.#state === 'terminated') return;
     if (this.#state === 'early') {
@@ -115,11 +113,6 @@ export class UasInviteSession extends DialogSession implements UasSession {
     }
     this.sendBye(this.#early);
     this.end({ by: 'us' });
-  }
-
-  /** The To tag of our responses. */
-  get localTag(): string {
-    return this.#early.localTag;
   }
 
   protected override acknowledged(ack: SipRequest): void {
@@ -143,6 +136,8 @@ export class UasInviteSession extends DialogSession implements UasSession {
     this.#state = 'terminated';
     this.#clearTimers();
     this.removeDialog(this.#early);
+    // The transaction lives on for half a minute, and must not hold the whole call.
+    this.transaction.user = undefined;
     super.clean();
   }
 
