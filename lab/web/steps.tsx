@@ -12,7 +12,7 @@ export function Steps() {
   const forwarded = mine.some((one) => Object.values(one.forwardings).some((entry) => entry.active));
   const gone = mine.some((one) => one.coverage !== 'covered');
   const diverted = calls.some((call) => call.diverted.length > 0);
-  const signedUp = forwarded || mine.some((one) => one.inbox.length > 0);
+  const signedUp = mine.some((one) => one.inbox.length > 0);
   const done = [signedUp, forwarded, forwarded && (gone || diverted), diverted];
   const next = done.indexOf(false);
   const texts = [
