@@ -62,7 +62,13 @@ async function ring(
   await page.bringToFront();
   const call = new StageCall(stage, id, from);
   await call.invite(peer.offer);
-  await page.getByText('Incoming call').or(page.getByText('Another call is waiting')).first().waitFor();
+  const rings = page.getByText('Incoming call').or(page.getByText('Another call is waiting'));
+  await rings
+    .first()
+    .waitFor({ timeout: 10_000 })
+    .catch((error) => {
+      throw new Error(`it does not ring; the page sent:\n${stage.received.join('\n')}`, { cause: error });
+    });
   return { peer, call };
 }
 
