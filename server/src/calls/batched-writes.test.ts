@@ -27,14 +27,14 @@ const ids = async () =>
 test('writes wait for each other and resolve when they are stored', async () => {
   const all = Promise.all([writes.add(account('a')), writes.add(account('b'))]);
   expect(await ids()).toEqual([]);
-  await clock.advance(20);
+  await clock.advance(50);
   await all;
   expect(await ids()).toEqual(['a', 'b']);
 });
 
 test('one that fails does not harm the others', async () => {
   const results = Promise.allSettled(['a', 'a', 'b'].map((id) => writes.add(account(id))));
-  await clock.advance(20);
+  await clock.advance(50);
   expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect(await ids()).toEqual(['a', 'b']);
 });
@@ -46,15 +46,15 @@ test('what comes while a batch is written goes with the next one', async () => {
     await account('first')(to);
   });
   void first.then(() => order.push('first'));
-  await clock.advance(20);
-  await clock.advance(20);
+  await clock.advance(50);
+  await clock.advance(50);
   expect(order).toEqual(['first', 'later']);
   expect(await ids()).toEqual(['first', 'later']);
 });
 
 test('more than a batch holds', async () => {
   const all = Promise.all(Array.from({ length: 1200 }, (_, n) => writes.add(account(`n${n}`))));
-  await clock.advance(200);
+  await clock.advance(500);
   await all;
   expect(await ids()).toHaveLength(1200);
 });

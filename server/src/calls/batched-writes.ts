@@ -13,7 +13,7 @@ interface Waiting {
  * How long a write may wait for others. A durable commit costs milliseconds in which the process hears nothing, and
  * is the same for one row and for a hundred.
  */
-const gatherMs = 20;
+const gatherMs = 50;
 const maxBatch = 500;
 
 /** Writes of many calls in one transaction. A write resolves when it is durable; their order is kept. */

@@ -161,6 +161,76 @@ test('a softphone that died without a word: voicemail after some seconds, not af
   expect(await onlyRow()).toMatchObject({ outcome: 'missed', cause: 'nobody' });
 });
 
+describe('a browser', () => {
+  test('whose tab is closed while it rings, and opened again, rings again and may answer', async () => {
+    world = await CallWorld.create();
+    const tab = await world.device({ webSocket: true });
+    const caller = world.dial();
+    await world.until('it rings', () => tab.calls.length === 1);
+    tab.call.progress(180);
+    await world.until('ringback', () => caller.statuses.includes(180));
+    tab.flow?.close();
+    await world.pass(3000);
+    expect(world.calls.active()[0]?.state).toBe('ringing');
+    expect(world.registrar.availableNow('ann')).toEqual([]);
+    world.connect(tab);
+    await world.wait(tab.register());
+    await world.until('it rings again', () => tab.calls.length === 2);
+    tab.answer();
+    await world.until('the caller is answered', () => caller.final?.status === 200);
+    expect(world.media.connections[0]?.[1].kind).toBe('webrtc');
+    caller.session.bye();
+    await world.settled();
+    expect(await onlyRow()).toMatchObject({ outcome: 'answered', client_codec: 'opus' });
+  });
+
+  test('that does not come back leaves the caller to voicemail, before the ring time is over', async () => {
+    world = await CallWorld.create();
+    const tab = await world.device({ webSocket: true });
+    const caller = world.dial();
+    await world.until('it rings', () => tab.calls.length === 1);
+    tab.flow?.close();
+    await world.until('voicemail answers', () => caller.final?.status === 200, 9_000);
+    caller.session.bye();
+    await world.settled();
+    expect(world.sms).toHaveLength(1);
+  });
+
+  test('that loses its signalling in the conversation is let go after a while', async () => {
+    world = await CallWorld.create();
+    const tab = await world.device({ webSocket: true });
+    const caller = world.dial();
+    await world.until('it rings', () => tab.calls.length === 1);
+    tab.answer();
+    await world.until('it is connected', () => world.calls.active()[0]?.state === 'connected');
+    tab.flow?.close();
+    await world.pass(10_000);
+    expect(world.calls.active()[0]?.state).toBe('connected');
+    await world.pass(6_000);
+    await world.settled();
+    expect(caller.endReason).toContain('cause=27');
+    expect(await onlyRow()).toMatchObject({ outcome: 'answered', cause: 'device-lost' });
+  });
+
+  test('that is back in time keeps its conversation', async () => {
+    world = await CallWorld.create();
+    const tab = await world.device({ webSocket: true });
+    const caller = world.dial();
+    await world.until('it rings', () => tab.calls.length === 1);
+    tab.answer();
+    await world.until('it is connected', () => world.calls.active()[0]?.state === 'connected');
+    tab.flow?.close();
+    await world.pass(2_000);
+    world.connect(tab);
+    await world.wait(tab.register());
+    await world.pass(20_000);
+    expect(world.calls.active()[0]?.state).toBe('connected');
+    expect(tab.calls).toHaveLength(1);
+    caller.session.bye();
+    await world.settled();
+  });
+});
+
 describe('the caller gives up', () => {
   test('before anything rings', async () => {
     world = await CallWorld.create();

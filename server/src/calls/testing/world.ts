@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   computeHa1,
+  type Flow,
   SipRequest,
   type SipResponse,
   SipStack,
@@ -75,7 +76,7 @@ export class CallWorld {
     return stack;
   }
 
-  async device(options: { register?: boolean } = {}): Promise<TestDevice> {
+  async device(options: { register?: boolean; webSocket?: boolean } = {}): Promise<TestDevice> {
     this.#devices += 1;
     const id = `device${this.#devices}`;
     const sipUser = `d${this.#devices}`;
@@ -99,8 +100,16 @@ export class CallWorld {
       .execute();
     const host = `10.0.2.${this.#devices}`;
     const device = new TestDevice(await this.newStack(host), { id, sipUser, password, host });
+    if (options.webSocket) this.connect(device);
     if (options.register !== false) await this.wait(device.register());
     return device;
+  }
+
+  /** Opens a (new) WebSocket from a device to the server; it registers over it from now on. */
+  connect(device: TestDevice): void {
+    const { client, server: ours } = this.network.webSocket(device.host, server.host);
+    this.stack.attachWebSocket(ours, { host: device.host, port: 40_000 });
+    device.flow = device.stack.attachWebSocket(client, { host: server.host, port: 8080 });
   }
 
   /** The carrier forwards a call. */
@@ -290,6 +299,8 @@ export class TestDevice {
   /** Reason headers of CANCELs and BYEs. */
   readonly reasons: string[] = [];
   readonly #account: { sipUser: string; password: string; host: string };
+  /** Its WebSocket, if it is a browser. */
+  flow: Flow | undefined;
   #cseq = 0;
 
   constructor(stack: SipStack, account: { id: string; sipUser: string; password: string; host: string }) {
@@ -303,6 +314,10 @@ export class TestDevice {
     });
   }
 
+  get host(): string {
+    return this.#account.host;
+  }
+
   /** The call that is ringing last. */
   get call(): UasSession {
     const call = this.calls.at(-1);
@@ -311,18 +326,19 @@ export class TestDevice {
   }
 
   register(expires = 300): Promise<SipResponse> {
-    const { sipUser, password, host } = this.#account;
+    const { sipUser, password } = this.#account;
     this.#cseq += 2;
     const request = new SipRequest('REGISTER', 'sip:localhost', {
       headers: [
         ['From', `<sip:${sipUser}@localhost>`],
         ['To', `<sip:${sipUser}@localhost>`],
-        ['Call-ID', `reg-${this.id}`],
+        ['Call-ID', `reg-${this.id}${this.flow?.id ?? ''}`],
         ['CSeq', `${this.#cseq} REGISTER`],
-        ['Contact', `<sip:${sipUser}@${host}:5060>;expires=${expires}`],
+        ['Contact', `<${this.#contact()}>;expires=${expires}`],
       ],
     });
-    return this.stack.request(request, server, { credentials: { username: sipUser, password } });
+    const target = this.flow ? { flow: this.flow } : server;
+    return this.stack.request(request, target, { credentials: { username: sipUser, password } });
   }
 
   echo(password = this.#account.password): UacSession {
@@ -335,6 +351,13 @@ export class TestDevice {
       body: fakeSdp(sipUser),
     });
     return this.stack.invite({ request, target: server, credentials: { username: sipUser, password } });
+  }
+
+  /** As browsers do it: a name of no place, another one for every connection. */
+  #contact(): string {
+    const { sipUser, host } = this.#account;
+    if (this.flow === undefined) return `sip:${sipUser}@${host}:5060`;
+    return `sip:${this.flow.id.replace(/[^a-z0-9]/gi, '')}@browser.invalid;transport=ws`;
   }
 
   answer(): void {
