@@ -83,6 +83,8 @@ export class RtpWire implements Wire {
 }
 
 const certificate = createCertificate();
+/** Between checks of a path in use (RFC 7675 section 5.1: about 5 s, sooner does no harm). */
+const CONSENT_MS = 2500;
 
 /** A full ICE agent as small as can be, DTLS in either role, SRTP: what a browser does. */
 export class WebrtcWire implements Wire {
@@ -129,7 +131,10 @@ export class WebrtcWire implements Wire {
     const [password = ''] = match(sdp, /^a=ice-pwd:(.*?)\r?$/m);
     const [value = ''] = match(sdp, /^a=fingerprint:sha-256 (.*?)\r?$/m);
     this.#remote = { ufrag, password, port: Number(match(sdp, /^m=audio (\d+)/m)[0]) };
-    if (this.#dtls) return;
+    if (this.#dtls) {
+      this.#check();
+      return;
+    }
     const passive = role === 'offerer' && /^a=setup:active/m.test(sdp);
     this.#dtls = new DtlsSession({
       role: passive ? 'server' : 'client',
@@ -174,7 +179,11 @@ export class WebrtcWire implements Wire {
   #apply(outputs: DtlsOutput[]): void {
     for (const output of outputs) {
       if (output.type === 'send') this.#send(output.data);
-      else if (output.type === 'connected') this.#srtp = new SrtpSession(output.srtp);
+      else if (output.type === 'connected') {
+        this.#srtp = new SrtpSession(output.srtp);
+        clearInterval(this.#checks);
+        this.#checks = setInterval(() => this.#check(), CONSENT_MS);
+      }
     }
     if (this.#dtls) this.dtlsState = this.#dtls.state;
   }
