@@ -2,8 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { device, goodPassword, Person, TestHouse } from './testing.ts';
+
+// Real passwords, processes and sockets, on machines that are busy with something else.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const anna = '+14155550101';
 

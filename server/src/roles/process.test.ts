@@ -5,9 +5,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { device, goodPassword, SmsCentre } from './testing.ts';
+
+// Real passwords, processes and sockets, on machines that are busy with something else.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 const anna = '+14155550101';
@@ -147,7 +150,7 @@ class Browser {
   }
 }
 
-describe('kill -9', { timeout: 60_000 }, () => {
+describe('kill -9', () => {
   it('loses no account, session or password that was acknowledged', async () => {
     const server = launch();
     const browser = new Browser(await server.started());
@@ -191,7 +194,7 @@ describe('kill -9', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the program', { timeout: 60_000 }, () => {
+describe('the program', () => {
   it('says where it is and what to do next in ten lines, and ends in order', async () => {
     const server = launch();
     const origin = await server.started();
