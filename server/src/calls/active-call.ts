@@ -298,6 +298,8 @@ export class ActiveCall {
     // Failed or not: it was logged, and the end is written all the same.
     await this.#opened.catch(() => undefined);
     await this.#neighbours.records.close(this.id, summary, { carrier, client });
+    const { outcome, cause, handOver, arrivedAt, endedAt } = summary;
+    this.#log.info({ outcome, cause, handOver, durationMs: endedAt - arrivedAt }, 'call recorded');
     this.#changed();
     this.#announce();
     const unheard = summary.handOver === undefined && summary.outcome === 'missed';

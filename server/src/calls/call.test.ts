@@ -421,6 +421,12 @@ describe('R-END', () => {
     expect(story.input({ type: 'timer', timer: 'device-lost' })).toContain('record answered device-lost');
   });
 
+  test('another binding of the connected device may go', () => {
+    const story = connected(phone);
+    const other = { deviceId: 'phone', contactUri: 'sip:old@10.0.0.1' };
+    expect(story.input({ type: 'device-unregistered', ...other, why: 'connection-lost' })).toEqual([]);
+  });
+
   test('a logout or an expiry does not cut a conversation', () => {
     const story = connected(phone);
     expect(story.input({ type: 'device-unregistered', ...phone, why: 'logout' })).toEqual([]);

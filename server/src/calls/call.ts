@@ -206,7 +206,7 @@ export class Call {
         this.#end('media-silent', 'answered', true);
         return;
       case 'device-unregistered':
-        this.#connectedDeviceLeaves(winner, input.deviceId, input.why);
+        this.#connectedDeviceLeaves(winner, input);
         return;
       case 'device-registered':
         if (input.device.deviceId === winner.device.deviceId) this.#disarm('device-lost');
@@ -358,12 +358,14 @@ export class Call {
     this.#afterLegLoss();
   }
 
-  #connectedDeviceLeaves(winner: Leg, deviceId: string, why: DeviceLoss): void {
-    if (winner.device.deviceId !== deviceId) return;
-    if (why === 'removed') {
+  /** Another binding of the same device may go: it is not the one that talks. */
+  #connectedDeviceLeaves(winner: Leg, gone: RingTarget & { why: DeviceLoss }): void {
+    if (winner.device.deviceId !== gone.deviceId) return;
+    const isTalking = winner.device.contactUri === gone.contactUri;
+    if (gone.why === 'removed') {
       this.#bye(winner, 'device-gone');
       this.#end('device-lost', 'answered', true);
-    } else if (why === 'connection-lost' && !this.#armed.has('device-lost')) {
+    } else if (gone.why === 'connection-lost' && isTalking && !this.#armed.has('device-lost')) {
       this.#arm('device-lost', this.#limits.deviceLostMs);
     }
   }
