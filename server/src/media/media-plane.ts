@@ -76,11 +76,17 @@ export interface LegReport {
 export interface MediaLeg {
   readonly id: string;
   readonly kind: LegKind;
-  /** @throws MediaError `wrong-state` when an offer of ours is still unanswered */
+  /** First offer or a re-offer. It takes the place of an offer that was never answered (a refused re-INVITE). */
   createOffer(): Promise<string>;
-  /** @throws MediaError `bad-sdp`, `no-common-codec` */
+  /**
+   * May come again for the same offer (a 200 after a 183), and then counts anew.
+   * @throws MediaError `bad-sdp`, `no-common-codec`, `wrong-state` without an offer
+   */
   acceptAnswer(sdp: string): Promise<void>;
-  /** First offer or a re-offer (hold, new address). @throws MediaError `bad-sdp`, `no-common-codec` */
+  /**
+   * First offer or a re-offer (hold, new address, other codec, ICE restart). What is refused changes nothing.
+   * @throws MediaError `bad-sdp`, `no-common-codec`; `wrong-state` while an offer of ours is unanswered (RFC 3261 14.2: 491)
+   */
   acceptOffer(sdp: string): Promise<string>;
   /**
    * Resolves when played to the end or stopped by `stopPlaying`, `connect`, `echo`, another `play` or `close`. To a

@@ -82,6 +82,11 @@ class Transcoder implements PacketSink, Ticker {
     if (kind === 'event' && clockRate) this.#to.sender?.translateEvent(packet, clockRate, now);
   }
 
+  failed(): void {
+    this.#from.onFailed();
+    this.#to.onFailed();
+  }
+
   tick(now: number): void {
     // Until one side is heard, nothing is made up for it.
     if (!this.#started) return;

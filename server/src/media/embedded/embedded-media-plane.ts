@@ -29,45 +29,83 @@ export interface EmbeddedMediaPlaneOptions {
   log: MediaLog;
 }
 
-/** The MediaPlane that needs no other software: a worker thread of this process carries all packets. */
+/** Makes the worker; tests put themselves in between. */
+export type StartWorker = typeof WorkerClient.start;
+
+/**
+ * The MediaPlane that needs no other software: a worker thread of this process carries all packets. Should the worker
+ * die, its legs tell `silent`, and a new one serves the next legs.
+ */
 export class EmbeddedMediaPlane implements MediaPlane {
-  readonly #worker: WorkerClient;
-  readonly #legs: Map<string, EmbeddedLeg>;
+  readonly #options: EmbeddedMediaPlaneOptions;
+  readonly #startWorker: StartWorker;
+  readonly #legs = new Map<string, EmbeddedLeg>();
+  #worker: Promise<WorkerClient>;
+  #webrtcPort = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(worker: WorkerClient, legs: Map<string, EmbeddedLeg>) {
-    this.#worker = worker;
-    this.#legs = legs;
+  private constructor(options: EmbeddedMediaPlaneOptions, startWorker: StartWorker) {
+    this.#options = options;
+    this.#startWorker = startWorker;
+    this.#worker = this.#start(options.webrtcPort);
   }
 
   /** @throws MediaListenError when the WebRTC port is taken; its message names the port and the setting. */
-  static async start(options: EmbeddedMediaPlaneOptions): Promise<EmbeddedMediaPlane> {
-    const legs = new Map<string, EmbeddedLeg>();
-    const worker = await WorkerClient.start(
+  static async start(
+    options: EmbeddedMediaPlaneOptions,
+    startWorker: StartWorker = WorkerClient.start,
+  ): Promise<EmbeddedMediaPlane> {
+    const plane = new EmbeddedMediaPlane(options, startWorker);
+    await plane.#worker;
+    return plane;
+  }
+
+  async #start(webrtcPort: number): Promise<WorkerClient> {
+    const options = this.#options;
+    const worker = await this.#startWorker(
       {
         host: options.host,
         advertisedHosts: advertisedHosts(options),
-        webrtcPort: options.webrtcPort,
+        webrtcPort,
         rtpPorts: options.rtpPorts,
         silenceTimeoutMs: options.silenceTimeoutSeconds * 1000,
       },
-      { log: options.log, onEvent: (event) => legs.get(event.legId)?.deliver(event) },
+      {
+        log: options.log,
+        onEvent: (event) => this.#legs.get(event.legId)?.deliver(event),
+        onLost: () => this.#replaceWorker(),
+      },
     );
-    return new EmbeddedMediaPlane(worker, legs);
+    this.#webrtcPort = worker.webrtcPort;
+    return worker;
+  }
+
+  #replaceWorker(): void {
+    const lost = [...this.#legs.values()];
+    this.#legs.clear();
+    if (!this.#closing) {
+      this.#worker = this.#start(this.#webrtcPort);
+      // Whoever opens the next leg is told, too.
+      this.#worker.catch((error) =>
+        this.#options.log.error({ err: error }, 'media worker cannot be started again'),
+      );
+    }
+    for (const leg of lost) leg.deliver({ type: 'event', legId: leg.id, event: 'silent', args: [] });
   }
 
   /** The UDP port in use for WebRTC media. */
   get webrtcPort(): number {
-    return this.#worker.webrtcPort;
+    return this.#webrtcPort;
   }
 
   async openLeg(options: OpenLegOptions): Promise<MediaLeg> {
+    const worker = await this.#worker;
     const legId = randomBytes(9).toString('base64url');
-    const leg = new EmbeddedLeg({ id: legId, kind: options.kind, worker: this.#worker, legs: this.#legs });
+    const leg = new EmbeddedLeg({ id: legId, kind: options.kind, worker, legs: this.#legs });
     this.#legs.set(legId, leg);
     const args = { legId, callId: options.callId, kind: options.kind, codecs: [...options.codecs] };
     try {
-      await this.#worker.request('openLeg', args);
+      await worker.request('openLeg', args);
     } catch (error) {
       this.#legs.delete(legId);
       throw error;
@@ -77,15 +115,15 @@ export class EmbeddedMediaPlane implements MediaPlane {
 
   async connect(a: MediaLeg, b: MediaLeg): Promise<void> {
     if (a.id === b.id) throw new MediaError('wrong-state', 'a leg cannot be connected to itself');
-    await this.#worker.request('connect', { legId: a.id, otherId: b.id });
+    await (await this.#worker).request('connect', { legId: a.id, otherId: b.id });
   }
 
-  stats(): Promise<MediaStats> {
-    return this.#worker.request('stats', {});
+  async stats(): Promise<MediaStats> {
+    return (await this.#worker).request('stats', {});
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#worker.close();
+    this.#closing ??= this.#worker.then((worker) => worker.close());
     return this.#closing;
   }
 }

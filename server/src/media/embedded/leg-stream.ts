@@ -100,13 +100,17 @@ export class LegStream {
     this.#rtcp?.receivedRtcp(bytes, now);
   }
 
-  /** What has to be done now and then: RTCP reports, key presses whose end was lost. */
-  check(now: number): void {
+  /**
+   * What has to be done now and then: RTCP reports, key presses whose end was lost.
+   * @returns with each report, the share of our packets that the peer says are lost (0…1), once it has said so
+   */
+  check(now: number): number | undefined {
     const press = this.#dtmf?.poll(now);
     if (press) this.#onDtmf(press.key, press.durationMs);
-    if (now < this.#nextReportAt || !this.#rtcp) return;
+    if (now < this.#nextReportAt || !this.#rtcp) return undefined;
     this.#nextReportAt = now + reportIntervalMs(Math.random());
     if (this.#transport.ready) this.#transport.sendRtcp(this.#rtcp.report(now));
+    return this.#rtcp.quality.remoteFractionLost;
   }
 
   /** Says goodbye (RFC 3550 section 6.3.7), when there was anything to say goodbye to. */

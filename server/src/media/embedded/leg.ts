@@ -93,7 +93,6 @@ export class Leg {
   }
 
   createOffer(): string {
-    if (this.#offerPending) throw new MediaError('wrong-state', 'an offer is not answered yet');
     this.#offerPending = true;
     return writeOffer(this.#local(), this.#options.codecs, this.#remote);
   }
@@ -306,7 +305,8 @@ export class Leg {
 
   /** Called several times a second. */
   check(now: number): void {
-    this.stream.check(now);
+    const loss = this.stream.check(now);
+    if (loss !== undefined) this.#codec?.setExpectedLoss?.(100 * loss);
     if (this.#silent || this.#expectedSince === undefined || !this.#remote?.sends) return;
     if (now - Math.max(this.#heardAt, this.#expectedSince) < this.#options.silenceTimeoutMs) return;
     this.#silent = true;

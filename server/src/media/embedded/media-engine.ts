@@ -34,7 +34,9 @@ export class MediaEngine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#ports = new RtpPorts(options.config.host, options.config.rtpPorts);
-    this.#scheduler = new Scheduler(this.#now);
+    this.#scheduler = new Scheduler(this.#now, (error) => {
+      options.log('error', { error: textOf(error) }, 'a media leg failed');
+    });
     this.#handlers = {
       openLeg: (args) => this.#openLeg(args),
       createOffer: async ({ legId }) => this.#leg(legId).createOffer(),
@@ -103,8 +105,11 @@ export class MediaEngine {
     try {
       work(leg);
     } catch (error) {
-      const text = error instanceof Error ? error.stack : String(error);
-      this.#options.log('error', { callId: leg.callId, leg: leg.id, error: text }, 'media leg failed');
+      this.#options.log(
+        'error',
+        { callId: leg.callId, leg: leg.id, error: textOf(error) },
+        'media leg failed',
+      );
       leg.onFailed();
       void this.#closeLeg(leg).catch(() => undefined);
     }
@@ -141,4 +146,8 @@ export class MediaEngine {
     await this.#options.icePort.close();
     return undefined;
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

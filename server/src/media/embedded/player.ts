@@ -44,6 +44,10 @@ export class Player implements Ticker {
     this.#output.send(this.#payload.subarray(0, length), this.#codec.clockRate / 50, now);
   }
 
+  failed(): void {
+    this.#finish('stopped');
+  }
+
   /** Idempotent. */
   stop(): void {
     this.#finish('stopped');

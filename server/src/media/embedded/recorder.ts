@@ -47,6 +47,10 @@ export class Recorder implements Ticker, PacketSink {
     if (tooLong || (maxSilenceMs !== undefined && this.#voice.silenceMs >= maxSilenceMs)) this.#onLimit();
   }
 
+  failed(): void {
+    this.#onLimit();
+  }
+
   /** Idempotent. Resolves when the file is on the disk. */
   finish(): Promise<RecordingResult> {
     this.#finishing ??= this.#finish();

@@ -7,6 +7,8 @@ import type { EventFormat } from './sdp.ts';
 const HEADER = 12;
 /** After the last packet of a key press, audio waits so long, in case the end packets are lost. */
 const EVENT_HANGOVER_MS = 60;
+/** Frames come every 20 ms; after a longer pause the timestamp follows the clock again. */
+const PAUSE_MS = 60;
 
 export interface RtpSenderOptions {
   transport: LegTransport;
@@ -57,7 +59,7 @@ export class RtpSender {
   sendFrame(payload: Uint8Array, ticks: number, now: number): void {
     const { clockRate, payloadType } = this.#options;
     this.#relay = undefined;
-    const fresh = this.#sentAt === undefined || now - this.#sentAt > 200;
+    const fresh = this.#sentAt === undefined || now - this.#sentAt > PAUSE_MS;
     const timestamp = fresh ? this.#clockTimestamp(now, clockRate) : (this.#timestamp + ticks) >>> 0;
     if (now < this.#eventUntil) {
       // A key press is heard instead (RFC 4733 section 2.6.2.1); time goes on.

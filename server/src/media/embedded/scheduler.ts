@@ -1,7 +1,9 @@
 /** Something that has to be done once per frame. */
 export interface Ticker {
-  /** `now` is Unix time in milliseconds. Must not throw. */
+  /** `now` is Unix time in milliseconds. */
   tick(now: number): void;
+  /** `tick` has thrown: a broken invariant. It is not called again. */
+  failed(): void;
 }
 
 export const FRAME_MS = 20;
@@ -11,14 +13,16 @@ const MAX_CATCH_UP_FRAMES = 5;
 /** One 20 ms beat for everything that makes frames. It keeps to the clock however late a single timer is. */
 export class Scheduler {
   readonly #now: () => number;
+  readonly #onError: (error: unknown) => void;
   readonly #tickers = new Set<Ticker>();
   #timer: NodeJS.Timeout | undefined;
   #nextAt = 0;
   /** Frames skipped after stalls: a machine that is too slow. */
   skipped = 0;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, onError: (error: unknown) => void) {
     this.#now = now;
+    this.#onError = onError;
   }
 
   get size(): number {
@@ -53,8 +57,19 @@ export class Scheduler {
     while (this.#nextAt <= now && this.#tickers.size > 0) {
       const at = this.#nextAt;
       this.#nextAt += FRAME_MS;
-      for (const ticker of this.#tickers) ticker.tick(at);
+      for (const ticker of this.#tickers) this.#tick(ticker, at);
     }
     if (this.#tickers.size > 0) this.#arm();
+  }
+
+  /** What breaks in one leg stays in it. */
+  #tick(ticker: Ticker, at: number): void {
+    try {
+      ticker.tick(at);
+    } catch (error) {
+      this.remove(ticker);
+      this.#onError(error);
+      ticker.failed();
+    }
   }
 }

@@ -31,16 +31,15 @@ export class WorkerClient {
   readonly webrtcPort: number;
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
-  readonly #onEvent: (event: LegEvent) => void;
-  readonly #log: MediaLog;
+  readonly #hooks: WorkerHooks;
   #nextId = 1;
   #gone: MediaError | undefined;
+  #closing = false;
 
   private constructor(worker: Worker, webrtcPort: number, hooks: WorkerHooks) {
     this.#worker = worker;
     this.webrtcPort = webrtcPort;
-    this.#onEvent = hooks.onEvent;
-    this.#log = hooks.log;
+    this.#hooks = hooks;
     worker.on('message', (message: FromWorker) => this.#receive(message));
     worker.on('error', (error) => this.#lost(`media worker failed: ${error.message}`, error));
     worker.on('exit', () => this.#lost('media worker has ended'));
@@ -75,6 +74,7 @@ export class WorkerClient {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     if (!this.#gone) await this.request('close', {}).catch(() => undefined);
     this.#lost('media plane is closed');
     await this.#worker.terminate();
@@ -91,10 +91,10 @@ export class WorkerClient {
         );
         break;
       case 'event':
-        this.#onEvent(message);
+        this.#hooks.onEvent(message);
         break;
       case 'log':
-        this.#log[message.level](message.data, message.message);
+        this.#hooks.log[message.level](message.data, message.message);
         break;
       default:
         break;
@@ -110,13 +110,17 @@ export class WorkerClient {
   #lost(message: string, cause?: Error): void {
     if (this.#gone) return;
     this.#gone = new MediaError('closed', message, { cause });
-    if (cause) this.#log.error({ err: cause }, message);
     for (const pending of this.#pending.values()) pending.reject(this.#gone);
     this.#pending.clear();
+    if (this.#closing) return;
+    this.#hooks.log.error({ err: cause ?? this.#gone }, message);
+    this.#hooks.onLost();
   }
 }
 
 export interface WorkerHooks {
   onEvent: (event: LegEvent) => void;
+  /** The worker has ended without being told to; whatever it held is gone. */
+  onLost: () => void;
   log: MediaLog;
 }
