@@ -18,8 +18,13 @@ async function main(): Promise<number> {
   const person = new Person(server.origin, lab);
   const network = new PhoneNetwork(lab);
   const story = new Story({ origin: server.origin, person, network, timeline, ringTimeoutSeconds });
-  // Ctrl+C must not leave a server behind.
-  process.once('SIGINT', () => void server.stop().then(() => process.exit(130)));
+  // Neither Ctrl+C nor a fault of the demo itself may leave a server behind.
+  const abort = (code: number) => void server.stop().then(() => process.exit(code));
+  process.once('SIGINT', () => abort(130));
+  process.once('uncaughtException', (error) => {
+    process.stderr.write(`${error.stack}\n`);
+    abort(1);
+  });
   try {
     await story.tell();
   } catch (error) {

@@ -22,6 +22,8 @@ class LoopbackPeerConnection extends RTCPeerConnection {
     super({
       // Without this werift asks a public STUN server.
       iceServers: [],
+      // No interface but the one that is named.
+      iceUseIpv4: false,
       iceUseIpv6: false,
       iceAdditionalHostAddresses: [host],
       iceInterfaceAddresses: { udp4: host },
