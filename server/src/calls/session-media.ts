@@ -47,8 +47,9 @@ export class SessionMedia {
       this.#onHold = isHold(offer);
       accept(answer);
     } catch (error) {
-      // RFC 3261 14.2: the session goes on as it was.
-      reject(error instanceof MediaError && error.code === 'closed' ? 481 : 488);
+      // RFC 3261 14.2: the session goes on as it was; 491 while an offer of ours is not answered.
+      const code = error instanceof MediaError ? error.code : undefined;
+      reject(code === 'closed' ? 481 : code === 'wrong-state' ? 491 : 488);
     }
   }
 
