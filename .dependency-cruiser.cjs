@@ -82,9 +82,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    // dependency-cruiser's swc parser cannot read TSX.
-    exclude: { path: '(node_modules|/dist/|\\.tsx$)' },
-    parser: 'swc',
+    exclude: { path: '(node_modules|/dist/)' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

@@ -4,7 +4,7 @@ import type { HandsetView } from '../src/views.ts';
 import { api } from './api.ts';
 import { CallAudio } from './audio.ts';
 import { duration } from './format.ts';
-import { PhoneIcon } from './phone.tsx';
+import { PhoneIcon } from './phone-icon.tsx';
 import { act, notice, snapshot } from './store.ts';
 
 /** Answer, hang up, speak and listen, in the phone that has a call. */
