@@ -111,25 +111,14 @@ export class Leg {
     const remote = parseRemote(text, this.#options.kind);
     const agreement = agreeOnOffer(remote, this.#options.codecs);
     await this.#apply(remote, agreement, 'offer');
-    return writeAnswer(this.#local(remote.setup), remote, agreement);
+    return writeAnswer(this.#local(), remote, agreement);
   }
 
-  #local(remoteSetup?: string): LocalAudio {
+  #local(): LocalAudio {
     const { kind, addresses, transport } = this.#options;
     const { ssrc, cname } = this.stream;
-    const local = transport.local();
-    // In an answer the role is settled (RFC 5763 section 5); `transport` knows it once it has seen the offer.
-    const setup = remoteSetup !== undefined && local.setup === 'actpass' ? 'passive' : local.setup;
-    return {
-      kind,
-      addresses,
-      ssrc,
-      cname,
-      sessionId: this.#sessionId,
-      version: ++this.#version,
-      ...local,
-      setup,
-    };
+    const version = ++this.#version;
+    return { kind, addresses, ssrc, cname, sessionId: this.#sessionId, version, ...transport.local() };
   }
 
   async #apply(remote: RemoteAudio, agreement: Agreement, from: 'offer' | 'answer'): Promise<void> {
