@@ -1,6 +1,7 @@
 import { afterAll, expect as assert, beforeAll, describe, it } from 'vitest';
 import { hasPeer } from './support/peers.ts';
 import { Person } from './support/person.ts';
+import { until } from './support/process.ts';
 import { Ringthrough } from './support/ringthrough.ts';
 import { device, expect, mustMatch, pause, Sipp, type Step, trunk } from './support/sipp.ts';
 import { SippDevice } from './support/sipp-device.ts';
@@ -41,8 +42,16 @@ describe.skipIf(!hasPeer('sipp'))('R-CANCEL, R-FIRST and lost messages, with SIP
     }
   }
 
-  const lastOutcome = async () =>
-    (await person.call<Array<{ outcome: string }>>('GET', '/api/calls?limit=1'))[0]?.outcome;
+  /** Outcome of the call of this test: the nth record, once its call is over. */
+  let recorded = 0;
+  const lastOutcome = async () => {
+    recorded += 1;
+    const record = await until(async () => {
+      const all = await person.call<Array<{ outcome: string; endedAt: string | null }>>('GET', '/api/calls');
+      return all.length === recorded && all[0]?.endedAt ? all[0] : undefined;
+    });
+    return record.outcome;
+  };
 
   /** A device that is cancelled while it rings, for a reason. */
   const cancelled = (reason: string, ringing = true): Step[] => [

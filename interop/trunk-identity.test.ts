@@ -2,6 +2,7 @@ import { afterAll, expect as assert, beforeAll, describe, it } from 'vitest';
 import { hasPeer } from './support/peers.ts';
 import { Person } from './support/person.ts';
 import { freePort } from './support/ports.ts';
+import { until } from './support/process.ts';
 import { Ringthrough } from './support/ringthrough.ts';
 import { device, expect, mustMatch, Sipp, trunk } from './support/sipp.ts';
 import { SippDevice } from './support/sipp-device.ts';
@@ -81,11 +82,13 @@ describe.skipIf(!hasPeer('sipp'))('R-IN: SIPp as the carrier’s switch', () => 
         await caller.stop();
         await callee.stop();
       }
-      const calls = await person.call<Array<Record<string, unknown>>>('GET', '/api/calls?limit=1');
-      assert(calls[0]).toMatchObject({
+      const record = await until(async () => {
+        const [latest] = await person.call<Array<Record<string, unknown>>>('GET', '/api/calls?limit=1');
+        return latest?.reason === reason && latest.endedAt ? latest : undefined;
+      });
+      assert(record).toMatchObject({
         number: NUMBER,
         caller: '+12125550199',
-        reason,
         outcome: 'answered',
         codecs: { carrier: 'PCMA', client: 'PCMA' },
       });
