@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,6 +86,14 @@ export class Baresip {
       .sort()
       .at(-1);
     return name && join(this.#folder, name);
+  }
+
+  /** Resolves when its newest call has brought it so much sound, of whatever kind. */
+  async hasHeard(durationMs: number): Promise<void> {
+    const bytes = 16 * durationMs;
+    await until(() => this.heard !== undefined && statSync(this.heard).size > bytes, {
+      describe: () => 'baresip heard too little',
+    });
   }
 
   async stop(): Promise<void> {

@@ -17,6 +17,7 @@ export interface RingthroughOptions {
   config?: Record<string, Record<string, unknown>>;
   /** Where the test carrier's switch sends from; default: a free port. */
   trunkPort?: number;
+  /** With the lab's two carriers, on free ports, in place of the test carrier. */
   lab?: boolean;
   /** Processor the server is bound to. */
   processor?: number;
@@ -62,18 +63,7 @@ export class Ringthrough {
       sip: { host: '127.0.0.1', port: sipPort },
       media: { host: '127.0.0.1', webrtcPort, rtpPorts },
       lab: { enabled: options.lab ?? false },
-      carriers: [
-        {
-          id: 'test-carrier',
-          name: 'Test Carrier',
-          country: 'US',
-          family: 'gsm',
-          prefixes: ['+1', '+44'],
-          cNumber: C_NUMBER,
-          trunks: [{ host: '127.0.0.1', port: trunkPort }],
-          sms: { url: sms.url, token: sms.token },
-        },
-      ],
+      carriers: options.lab ? labCarriers(trunkPort, await freePort()) : [testCarrier(trunkPort, sms)],
     };
     for (const [key, value] of Object.entries(options.config ?? {})) {
       config[key] = { ...(config[key] as Record<string, unknown> | undefined), ...value };
@@ -126,6 +116,43 @@ export class Ringthrough {
   async #ready(): Promise<void> {
     await this.process.waitFor(new RegExp(`:${this.httpPort}/`), 20_000);
   }
+}
+
+function testCarrier(trunkPort: number, { url, token }: SmsInbox): Record<string, unknown> {
+  return {
+    id: 'test-carrier',
+    name: 'Test Carrier',
+    country: 'US',
+    family: 'gsm',
+    prefixes: ['+1', '+44'],
+    cNumber: C_NUMBER,
+    trunks: [{ host: '127.0.0.1', port: trunkPort }],
+    sms: { url, token },
+  };
+}
+
+/** As the default configuration has them, on other ports. */
+function labCarriers(usPort: number, ukPort: number): Array<Record<string, unknown>> {
+  const sms = { url: '/lab/api/sms', token: 'test-lab-sms-token' };
+  const carrier = (id: string, name: string, country: string, port: number) => {
+    const us = country === 'US';
+    const prefixes = [us ? '+1' : '+44'];
+    const cNumber = us ? C_NUMBER : '+447700900999';
+    return {
+      id,
+      name,
+      country,
+      family: 'gsm',
+      prefixes,
+      cNumber,
+      trunks: [{ host: '127.0.0.1', port }],
+      sms,
+    };
+  };
+  return [
+    carrier('lab-gsm', 'Lab GSM', 'US', usPort),
+    carrier('lab-mobile-uk', 'Lab Mobile UK', 'GB', ukPort),
+  ];
 }
 
 function launch(folder: string, processor?: number): Process {

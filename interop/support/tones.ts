@@ -1,12 +1,23 @@
 import { readWav, ToneDetector, ToneGenerator, wavToMono, writeWav } from '@ringthrough/rtp';
 
-/** Writes a WAV file in which one tone sounds without end, as far as a test is concerned. */
-export async function writeTone(
-  path: string,
-  { hz, sampleRate = 8000, seconds = 60 }: { hz: number; sampleRate?: number; seconds?: number },
-): Promise<string> {
+export interface ToneFile {
+  hz: number;
+  sampleRate?: number;
+  seconds?: number;
+  /** Off for a third of the time, as speech is: noise suppression takes a steady tone for noise. */
+  pulsed?: boolean;
+}
+
+const pulseMs = 450;
+
+/** Writes a WAV file with one tone in it. */
+export async function writeTone(path: string, tone: ToneFile): Promise<string> {
+  const { hz, sampleRate = 8000, seconds = 60, pulsed = false } = tone;
   const samples = new Int16Array(sampleRate * seconds);
   new ToneGenerator({ sampleRate, frequencies: [hz] }).fill(samples);
+  const pulse = (sampleRate * pulseMs) / 1000;
+  for (let at = 0; pulsed && at < samples.length; at += pulse)
+    samples.fill(0, at + (pulse * 2) / 3, at + pulse);
   await writeWav(path, { sampleRate, channels: 1, samples });
   return path;
 }
