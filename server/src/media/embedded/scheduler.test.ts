@@ -5,7 +5,7 @@ describe('Scheduler', () => {
   let now = 0;
   beforeEach(() => {
     now = 0;
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] });
   });
   afterEach(() => vi.useRealTimers());
 
@@ -56,6 +56,29 @@ describe('Scheduler', () => {
     expect(times.length).toBeLessThan(9);
     expect(scheduler.skipped).toBeGreaterThan(490);
     scheduler.remove(ticker);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('lets the sockets have their turn within a frame that takes long', () => {
+    const turns: number[] = [];
+    let turn = 0;
+    const scheduler = new Scheduler(
+      () => now,
+      () => undefined,
+    );
+    const slow = Array.from({ length: 9 }, () => ({
+      tick: () => {
+        now += 0.7;
+        turns.push(turn);
+        // Queued before the scheduler's own.
+        if (turns.length % 3 === 0) setImmediate(() => turn++);
+      },
+      failed: () => undefined,
+    }));
+    for (const ticker of slow) scheduler.add(ticker);
+    pass(35);
+    expect(turns).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2]);
+    for (const ticker of slow) scheduler.remove(ticker);
     expect(vi.getTimerCount()).toBe(0);
   });
 
