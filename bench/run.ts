@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { measureCalls } from './load/calls.ts';
 import { measureMedia } from './load/media.ts';
 
@@ -23,8 +23,9 @@ console.log(`date      ${new Date().toISOString().slice(0, 10)}`);
 console.log(
   `machine   ${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
 );
+console.log(`load      ${loadavg()[0]?.toFixed(1)} runnable before it began`);
 console.log(`versions  Node ${process.version}, ${first('sipp', ['-v'], 1)}`);
-console.log(`command   npm run bench ${wanted.join(' ')}`);
+console.log(`command   ${['npm run bench', ...(wanted.length > 0 ? ['--', ...wanted] : [])].join(' ')}`);
 
 for (const [name, bench] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -8,7 +8,7 @@ import { percentile, rounded } from '../statistics.ts';
 
 const NUMBER = '+14155550101';
 const SECONDS_PER_STEP = 8;
-const FIRST_RATE = 40;
+const FIRST_RATE = 100;
 /** Beyond the arrival of the last call, a step may take so long until every call is over. */
 const PATIENCE_SECONDS = 30;
 /** The server has one processor, both SIPps share the other. */
@@ -38,9 +38,15 @@ export async function measureCalls(): Promise<void> {
   try {
     const [person] = await Person.signUp(server, NUMBER);
     const phone = await SippDevice.register(server, (await person.addSoftphone()).sip);
-    const carries = async (rate: number) => keepsUp(rate, await run(server, phone, rate));
+    const carries = async (rate: number) => {
+      const good = keepsUp(rate, await run(server, phone, rate));
+      // What too much has left behind is not the next step's fault. The registration is durable.
+      if (!good) await server.restart();
+      return good;
+    };
     const best = await searchHighest(FIRST_RATE, { grain: 10, carries });
     console.log(`calls per second without a failure   ${best}`);
+    await server.restart();
     const relaxed = await run(server, phone, Math.max(1, Math.round(best * 0.7)));
     console.log(`setup at 70 % of it, INVITE to 200 at the trunk   ${setupOf(relaxed)}`);
   } finally {

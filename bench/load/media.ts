@@ -18,7 +18,7 @@ const OWN_LATENESS_MS = 5;
 const [PLANE_PROCESSOR, GENERATOR_PROCESSOR] = cpus().length > 1 ? [0, 1] : [undefined, undefined];
 
 const plans: Array<{ kind: Kind; title: string; first: number }> = [
-  { kind: 'relay', title: 'G.711 ↔ G.711, relayed', first: 100 },
+  { kind: 'relay', title: 'G.711 ↔ G.711, relayed', first: 200 },
   { kind: 'opus', title: 'G.711 ↔ Opus, RTP on both sides', first: 40 },
   { kind: 'webrtc', title: 'G.711 ↔ Opus over DTLS-SRTP', first: 40 },
 ];
