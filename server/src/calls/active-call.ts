@@ -132,7 +132,9 @@ export class ActiveCall {
   /** These are the addresses of a device now: new ones ring, ringing ones that are gone stop. */
   deviceChanged(deviceId: string, addresses: readonly DeviceAddress[], why: DeviceLoss | undefined): void {
     const live = new Set(addresses.map((address) => address.contactUri));
-    for (const { device } of [...this.#legs.values()]) {
+    for (const leg of [...this.#legs.values()]) {
+      leg.foundAt(addresses);
+      const { device } = leg;
       if (why === undefined || device.deviceId !== deviceId || live.has(device.contactUri)) continue;
       this.post({ type: 'device-unregistered', deviceId, contactUri: device.contactUri, why });
     }

@@ -212,22 +212,65 @@ describe('a browser', () => {
     expect(await onlyRow()).toMatchObject({ outcome: 'answered', cause: 'device-lost' });
   });
 
-  test('that is back in time keeps its conversation', async () => {
+  /** A conversation of one browser page. */
+  async function talking(): Promise<{ tab: TestDevice; caller: TestCaller }> {
     world = await CallWorld.create();
     const tab = await world.device({ webSocket: true });
+    tab.samePage = true;
     const caller = world.dial();
     await world.until('it rings', () => tab.calls.length === 1);
     tab.answer();
     await world.until('it is connected', () => world.calls.active()[0]?.state === 'connected');
-    tab.flow?.close();
-    await world.pass(2_000);
+    return { tab, caller };
+  }
+
+  /** The page connects and registers anew; JsSIP keeps the dialog and says nothing in it. */
+  async function comesBack(tab: TestDevice): Promise<void> {
     world.connect(tab);
     await world.wait(tab.register());
-    await world.pass(20_000);
+    tab.call.moveTo({ flow: tab.flow! });
+  }
+
+  test('whose connection broke and came back keeps its conversation, and hears when the caller hangs up', async () => {
+    const { tab, caller } = await talking();
+    tab.flow?.close();
+    await world.pass(2_000);
+    await comesBack(tab);
+    await world.pass(60_000);
     expect(world.calls.active()[0]?.state).toBe('connected');
     expect(tab.calls).toHaveLength(1);
     caller.session.bye();
     await world.settled();
+    expect(tab.reasons).toEqual(['Q.850;cause=16;text="Normal call clearing"']);
+    expect(await onlyRow()).toMatchObject({ outcome: 'answered', cause: 'caller-hung-up' });
+  });
+
+  test('that comes back again and again keeps it, also before the old connection is known to be dead', async () => {
+    const { tab, caller } = await talking();
+    for (const early of [true, false, true]) {
+      const old = tab.flow;
+      if (early) await comesBack(tab);
+      old?.close();
+      await world.pass(10_000);
+      if (!early) await comesBack(tab);
+    }
+    await world.pass(60_000);
+    expect(caller.endedBy).toBeUndefined();
+    tab.call.bye();
+    await world.settled();
+    expect(await onlyRow()).toMatchObject({ outcome: 'answered', cause: 'device-hung-up' });
+  });
+
+  test('that was loaded anew has lost its conversation: the caller is let go', async () => {
+    const { tab, caller } = await talking();
+    tab.flow?.close();
+    tab.samePage = false;
+    await world.pass(2_000);
+    world.connect(tab);
+    await world.wait(tab.register());
+    await world.until('the caller is let go', () => caller.endedBy !== undefined);
+    await world.settled();
+    expect(caller.endReason).toContain('cause=27');
   });
 });
 

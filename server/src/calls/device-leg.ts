@@ -90,6 +90,19 @@ export class DeviceLeg {
     return media;
   }
 
+  /**
+   * The device has registered again. A conversation goes on over the new connection: the contact is what its dialog
+   * calls, and the device, whose dialog never ended, sends no request in it that would tell (RFC 5626 section 5.3).
+   */
+  foundAt(addresses: readonly DeviceAddress[]): void {
+    const { deviceId, contactUri } = this.device;
+    if (!this.#inConversation) return;
+    const same = addresses.find(
+      (address) => address.deviceId === deviceId && address.contactUri === contactUri,
+    );
+    if (same !== undefined) this.#session?.moveTo(same.target);
+  }
+
   cancel(reason: LegEndReason): void {
     this.#givenUp = true;
     this.#session?.cancel({ headers: legEnd(reason, false) });

@@ -6,6 +6,7 @@ import { reasonPhrase } from '../transaction/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Timer } from '../transaction/timer-queue.ts';
 import type { BaseFlow } from '../transport/flow.ts';
+import type { Target } from '../transport/types.ts';
 import { ownVia } from '../transport/via.ts';
 import { ClientRequest } from './client-request.ts';
 import {
@@ -176,6 +177,8 @@ export abstract class DialogSession implements DialogUser {
 
   #lost(dialog: Dialog, response: SipResponse): void {
     if (this.#over) return;
+    // The peer's connection is gone: it has its time to come back.
+    if (response.status === 503 && this.#lostFlow) return;
     const by = { 481: 'peer', 408: 'timeout' } as const;
     this.sendBye(dialog);
     this.end({ by: response.status === 481 || response.status === 408 ? by[response.status] : 'transport' });
@@ -262,6 +265,15 @@ export abstract class DialogSession implements DialogUser {
   }
 
   // --- The flow ---
+
+  moveTo(target: Target): void {
+    if (this.#over) return;
+    const flow = this.context.transport.flowTo(target);
+    if (flow instanceof Promise || flow.closed) return;
+    this.way.last = flow;
+    if (this.way.pinned) this.way.pinned = flow;
+    if (this.dialog) this.watchFlow();
+  }
 
   #heardOn(flow: BaseFlow): void {
     this.way.last = flow;

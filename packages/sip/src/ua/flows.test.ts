@@ -140,6 +140,48 @@ it('an answered call outlives its WebSocket when the device comes back with a re
   await clock.advance(40_000);
 });
 
+it('an answered call whose device registers over a new WebSocket moves there with its owner, without a request in it', async () => {
+  const { toPhone, toServer } = webSocket();
+  const { uac, uas } = await answered(toPhone);
+  toServer.close();
+  await clock.advance(10_000);
+  // While nobody is there, a request fails, and the call does not.
+  const early = uac.sendRequest('INFO');
+  await clock.advance(100);
+  expect([(await early).status, events]).toEqual([503, []]);
+  const again = webSocket();
+  uac.moveTo({ flow: toPhone });
+  expect(uac.flow?.id).toBe(toPhone.id);
+  uac.moveTo({ flow: again.toPhone });
+  uas.moveTo({ flow: again.toServer });
+  await clock.advance(100_000);
+  expect([events, uac.state, uac.flow?.id]).toEqual([[], 'accepted', again.toPhone.id]);
+  const later = uac.sendRequest('OPTIONS');
+  await clock.advance(100);
+  expect((await later).status).toBe(200);
+  // The new connection is watched as the old one was.
+  again.toServer.close();
+  await clock.advance(29_000);
+  expect(events).toEqual([]);
+  await clock.advance(2_000);
+  expect(events).toEqual(['ended transport']);
+});
+
+it('a call that registers over a new connection before the old one is known to be dead moves at once', async () => {
+  const { toPhone } = webSocket();
+  const { uac, uas } = await answered(toPhone);
+  const again = webSocket();
+  uac.moveTo({ flow: again.toPhone });
+  uas.moveTo({ flow: again.toServer });
+  toPhone.close();
+  await clock.advance(40_000);
+  expect([events, uac.state]).toEqual([[], 'accepted']);
+  uac.bye();
+  await clock.advance(40_000);
+  uac.moveTo({ flow: again.toPhone });
+  expect(events).toEqual(['ended us']);
+});
+
 it('an answered call whose connection closed, and nobody comes back, ends after the grace time', async () => {
   const { toPhone, toServer } = webSocket();
   await answered(toPhone);

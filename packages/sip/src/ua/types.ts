@@ -1,9 +1,10 @@
 import type { SipRequest, SipResponse } from '../message/index.ts';
-import type { Network } from '../transport/network.ts';
+import type { Network, TlsOptions } from '../transport/network.ts';
 import type {
   Clock,
   Endpoint,
   Flow,
+  SocketProtocol,
   StackLimits,
   StackLog,
   Target,
@@ -12,7 +13,7 @@ import type {
 
 /** One local address the stack listens on. Port 0 takes a free one; `SipStack.addresses` tells which. */
 export interface ListenerOptions {
-  protocol: 'udp' | 'tcp';
+  protocol: SocketProtocol;
   host: string;
   port: number;
   /** The host that Via and Contact show, when it is not `host` (NAT, 0.0.0.0). */
@@ -24,6 +25,8 @@ export interface SipStackOptions {
   /** Value of the User-Agent and Server headers. */
   userAgent: string;
   listeners: ListenerOptions[];
+  /** Certificates of the `tls` listeners; connections of ours over TLS show and believe them too. */
+  tls?: TlsOptions;
   timers?: Partial<TimerConfig>;
   limits?: Partial<StackLimits>;
   clock?: Clock;
@@ -39,7 +42,7 @@ export interface SipStackOptions {
 }
 
 export interface ListenerAddress extends Endpoint {
-  protocol: 'udp' | 'tcp';
+  protocol: SocketProtocol;
 }
 
 /** What may be added to a response or request that the stack builds. `contentType` is asked only with a body. */
@@ -120,6 +123,12 @@ interface Session {
   reinvite(sdp: string): Promise<SipResponse>;
   /** Sends another request in the dialog and resolves with its final response. Never rejects. */
   sendRequest(method: string, options?: MessageOptions): Promise<SipResponse>;
+  /**
+   * The peer has come back by another way: requests in the dialog go there from now on. For a device that registered
+   * the same contact over a new connection, which tells the registrar and not the dialog (RFC 5626 section 5.3). A
+   * closed flow or a host name changes nothing.
+   */
+  moveTo(target: Target): void;
   /** Adds a listener and returns how to remove it. */
   on<E extends keyof SessionEvents>(event: E, listener: SessionListener<E>): () => void;
 }

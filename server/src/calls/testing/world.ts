@@ -301,6 +301,9 @@ export class TestDevice {
   readonly #account: { sipUser: string; password: string; host: string };
   /** Its WebSocket, if it is a browser. */
   flow: Flow | undefined;
+  /** A page that was loaded once, and so keeps its contact when it connects again. */
+  samePage = false;
+  #pageContact: string | undefined;
   #cseq = 0;
 
   constructor(stack: SipStack, account: { id: string; sipUser: string; password: string; host: string }) {
@@ -353,11 +356,13 @@ export class TestDevice {
     return this.stack.invite({ request, target: server, credentials: { username: sipUser, password } });
   }
 
-  /** As browsers do it: a name of no place, another one for every connection. */
+  /** As browsers do it: a name of no place, another one for every page that is loaded. */
   #contact(): string {
     const { sipUser, host } = this.#account;
     if (this.flow === undefined) return `sip:${sipUser}@${host}:5060`;
-    return `sip:${this.flow.id.replace(/[^a-z0-9]/gi, '')}@browser.invalid;transport=ws`;
+    if (this.samePage && this.#pageContact !== undefined) return this.#pageContact;
+    this.#pageContact = `sip:${this.flow.id.replace(/[^a-z0-9]/gi, '')}@browser.invalid;transport=ws`;
+    return this.#pageContact;
   }
 
   answer(): void {
