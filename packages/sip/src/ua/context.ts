@@ -1,13 +1,12 @@
 import type { Dialog } from '../dialog/dialog.ts';
-import { parseUri, type SipRequest, type SipResponse, type SipUri } from '../message/index.ts';
+import { parseUri, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { TimerQueue } from '../transaction/timer-queue.ts';
 import type { TransactionLayer } from '../transaction/transaction-layer.ts';
 import type { StackCounters } from '../transport/counters.ts';
 import { type BaseFlow, hostPort } from '../transport/flow.ts';
 import type { TransportLayer } from '../transport/transport-layer.ts';
-import type { Clock, SocketProtocol, StackLog, TimerConfig } from '../transport/types.ts';
-import { defaultPort } from '../transport/via.ts';
+import type { Clock, StackLog, TimerConfig } from '../transport/types.ts';
 import type { Notifier } from './notifier.ts';
 
 /** A session as the stack sees it: it gets the messages of its dialogs. */
@@ -75,12 +74,13 @@ export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow 
   const { last } = way;
   if (last?.reliable && !last.closed) return last;
   const uri = parseUri(dialog.nextHop);
-  const protocol = uri && protocolOf(uri);
-  if (!uri || !protocol || isUnreachable(uri.host, last)) {
+  const protocol = uri?.params.get('transport')?.toLowerCase() ?? 'udp';
+  const dialable = protocol === 'udp' || protocol === 'tcp';
+  if (!uri || !dialable || uri.scheme === 'tel' || isUnreachable(uri.host, last)) {
     if (last && !last.closed) return last;
     throw new Error('no way to the peer');
   }
-  const port = uri.port ?? defaultPort(protocol);
+  const port = uri.port ?? 5060;
   if (
     last?.protocol === protocol &&
     last.remote.host === uri.host &&
@@ -92,16 +92,6 @@ export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow 
   return context.transport.flowTo({ protocol, host: uri.host, port, ...(local ? { local } : {}) });
 }
 
-/** The transport that a URI asks for, RFC 3261 sections 19.1.2 and 26.2.2; undefined if we cannot dial it. */
-function protocolOf({ scheme, params }: SipUri): SocketProtocol | undefined {
-  const transport = params.get('transport')?.toLowerCase();
-  if (scheme === 'tel') return undefined;
-  if (scheme === 'sips') return transport === undefined || /^(tcp|tls)$/.test(transport) ? 'tls' : undefined;
-  return transport === undefined || transport === 'udp' || transport === 'tcp' || transport === 'tls'
-    ? (transport ?? 'udp')
-    : undefined;
-}
-
 function isUnreachable(host: string, last: BaseFlow | undefined): boolean {
   if (host.toLowerCase().endsWith('.invalid')) return true;
   return last !== undefined && isPrivate(host) && !isPrivate(last.remote.host);
@@ -109,7 +99,7 @@ function isUnreachable(host: string, last: BaseFlow | undefined): boolean {
 
 /** RFC 1918, RFC 6598, link-local and loopback addresses. */
 function isPrivate(host: string): boolean {
-  return /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd][\da-f]{2}:|fe80:|::1$)/i.test(
+  return /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd]|fe80:|::1$)/i.test(
     host,
   );
 }
