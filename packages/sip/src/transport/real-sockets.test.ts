@@ -221,3 +221,29 @@ it('TCP: closes a peer that sends headers without end, before it holds much of t
   expect(stack.counters.malformed + stack.counters.garbage).toBe(1);
   await expect.poll(() => stack.stats().flows).toBe(0);
 }, 15_000);
+
+it('leaves nothing of a request that is to be answered on port 0, where nothing can be sent', async () => {
+  const stack = await started();
+  const answered = new Promise<void>((resolve) =>
+    stack.on('request', (incoming) => {
+      incoming.respond(401);
+      resolve();
+    }),
+  );
+  const stranger = createSocket('udp4').bind(0, loopback);
+  open.push(() => new Promise<void>((resolve) => stranger.close(() => resolve())));
+  await once(stranger, 'listening');
+  const register = new SipRequest('REGISTER', 'sip:127.0.0.1', {
+    headers: {
+      Via: 'SIP/2.0/UDP 127.0.0.1:0;branch=z9hG4bKzero',
+      From: '<sip:a@127.0.0.1>;tag=a',
+      To: '<sip:a@127.0.0.1>',
+      'Call-ID': 'zero',
+      CSeq: '1 REGISTER',
+    },
+  });
+  stranger.send(serializeMessage(register), portOf(stack, 'udp'), loopback);
+  await answered;
+  await expect.poll(() => stack.stats()).toMatchObject({ serverTransactions: 0, timers: 0 });
+  expect(stack.counters).toMatchObject({ listenerErrors: 0, transportErrors: 1 });
+});

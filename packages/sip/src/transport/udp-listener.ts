@@ -13,7 +13,12 @@ export class UdpFlow extends BaseFlow {
   }
 
   send(bytes: Uint8Array, failed: SendFailed): void {
-    this.#socket.send(bytes, this.remote, failed);
+    try {
+      this.#socket.send(bytes, this.remote, failed);
+    } catch (error) {
+      // Node refuses port 0 by throwing, and a peer may name it: in Via, in Contact, or as its source.
+      queueMicrotask(() => failed(error as Error));
+    }
   }
 
   /** Nothing to close: the socket is the listener's. */
