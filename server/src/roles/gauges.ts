@@ -21,6 +21,7 @@ export function createGauges(store: Store, { stack, media, calls }: Telephony): 
     sip('ringthrough_sip_client_transactions', 'Live client transactions', 'clientTransactions'),
     sip('ringthrough_sip_dialogs', 'Live dialogs', 'dialogs'),
     sip('ringthrough_sip_flows', 'Open SIP connections', 'flows'),
+    sip('ringthrough_sip_timers', 'Armed timers of transactions and dialogs', 'timers'),
     {
       name: 'ringthrough_sms_waiting',
       help: 'SMS not yet taken by a carrier',
