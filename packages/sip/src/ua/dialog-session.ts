@@ -52,6 +52,7 @@ export abstract class DialogSession implements DialogUser {
       isOffering: () => this.#reinviter?.active === true,
       settled: () => this.#reinviter?.unblocked(),
       unacknowledged: () => this.#neverAcknowledged(),
+      answered: (ack) => this.emit('confirmed', ack),
     });
   }
 

@@ -16,6 +16,8 @@ export interface PeerOffersOptions {
   settled(): void;
   /** The 2xx to a re-INVITE was never acknowledged, RFC 3261 section 14.2. */
   unacknowledged(): void;
+  /** The ACK of a re-INVITE that asked us for an offer: the answer is in it, section 14.2. */
+  answered(ack: SipRequest): void;
 }
 
 /** The INVITEs and UPDATEs of the peer in one dialog: one offer at a time, each 2xx until its ACK. */
@@ -26,6 +28,8 @@ export class PeerOffers {
   #pending: ServerTransaction | undefined;
   /** A 2xx that waits for its ACK. */
   #accepted: AcceptedInvite | undefined;
+  /** The offer was ours, in that 2xx. */
+  #answerDue = false;
 
   constructor(context: UaContext, options: PeerOffersOptions) {
     this.#context = context;
@@ -41,6 +45,7 @@ export class PeerOffers {
     this.#respond(transaction, 100);
     this.#receive(request, transaction, (response) => {
       this.accepted(transaction, response, () => this.#options.unacknowledged());
+      this.#answerDue = request.body.length === 0;
     });
   }
 
@@ -72,6 +77,8 @@ export class PeerOffers {
     if (!this.#accepted || this.#accepted.sequence !== sequenceOf(ack)) return false;
     this.#accepted.stop();
     this.#accepted = undefined;
+    if (this.#answerDue) this.#options.answered(ack);
+    this.#answerDue = false;
     return true;
   }
 

@@ -94,7 +94,10 @@ export interface SessionEvents {
   rejected: [response: SipResponse];
   /** UAS: CANCEL (or BYE) came, or the INVITE expired, before the final response; everything is answered. It is over. */
   cancelled: [request: SipRequest];
-  /** UAS: the ACK came. */
+  /**
+   * UAS: the ACK came. Either side: the ACK of a re-INVITE without an offer came, with the answer to the offer that
+   * was accepted with.
+   */
   confirmed: [ack: SipRequest];
   /** The peer wants to change the session. Without a listener: 488. */
   reinvite: [reinvite: ReinviteRequest];

@@ -289,6 +289,27 @@ it('gives re-INVITE and UPDATE to the owner, and refuses a second offer while on
   expect(peer.lastRequest('BYE').uri).toBe('sip:raw@10.0.0.2:5070');
 });
 
+it('14.2: hands over the answer that the ACK of a re-INVITE without an offer brings, and no other ACK again', async () => {
+  const { session: call, ok } = await confirmed();
+  const answers: string[] = [];
+  call.on('confirmed', (ack) => answers.push(Buffer.from(ack.body).toString()));
+  call.on('reinvite', ({ offer, accept }) => accept(offer === undefined ? 'v=0 our offer' : 'v=0 answer'));
+  peer.send(peer.request('INVITE', { ...toTag(ok), CSeq: '2 INVITE', Via: via('re2') }));
+  await clock.advance(10);
+  expect(Buffer.from(peer.lastResponse(200).body).toString()).toBe('v=0 our offer');
+  const ack = peer.request('ACK', { ...toTag(ok), CSeq: '2 ACK', Via: via('re2ack') }, 'v=0 late answer');
+  peer.send(ack);
+  peer.send(ack);
+  await clock.advance(10);
+  expect(answers).toEqual(['v=0 late answer']);
+  peer.send(peer.request('INVITE', { ...toTag(ok), CSeq: '3 INVITE', Via: via('re3') }, 'v=0 offer'));
+  await clock.advance(10);
+  peer.send(peer.request('ACK', { ...toTag(ok), CSeq: '3 ACK', Via: via('re3ack') }));
+  await clock.advance(10);
+  expect(answers).toEqual(['v=0 late answer']);
+  call.bye();
+});
+
 it('RFC 4028: answers an UPDATE without a body by itself, whatever the owner listens to', async () => {
   const { session: call, ok } = await confirmed();
   call.on('request', () => events.push('request'));
