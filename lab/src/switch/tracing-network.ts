@@ -5,6 +5,9 @@ import type {
   Network,
   StreamListener,
   StreamSocket,
+  TlsClientOptions,
+  TlsListener,
+  TlsServerOptions,
 } from '@ringthrough/sip';
 
 /** One SIP message as it passed the wire. */
@@ -45,8 +48,20 @@ export class TracingNetwork implements Network {
     return this.#inner.listenTcp(at, accept);
   }
 
+  listenTls(
+    at: Endpoint,
+    options: TlsServerOptions,
+    accept: (socket: StreamSocket) => void,
+  ): Promise<TlsListener> {
+    return this.#inner.listenTls(at, options, accept);
+  }
+
   connectTcp(to: Endpoint): StreamSocket {
     return this.#inner.connectTcp(to);
+  }
+
+  connectTls(to: Endpoint, options: TlsClientOptions): StreamSocket {
+    return this.#inner.connectTls(to, options);
   }
 
   resolve(host: string): Promise<string> {

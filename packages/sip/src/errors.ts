@@ -1,3 +1,5 @@
+import type { SocketProtocol } from './transport/types.ts';
+
 /** What this package throws or rejects with, and nothing else. Codes are stable and never reused. */
 export const sipErrorCodes = {
   'no-dialog': 'There is no dialog yet (or none any more) in which to do this.',
@@ -21,10 +23,10 @@ export class SipMisuseError extends Error {
 /** A local address could not be had. `code` is the system's: EADDRINUSE, EADDRNOTAVAIL, EACCES. */
 export class ListenError extends Error {
   readonly code: string;
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: SocketProtocol;
   readonly host: string;
   readonly port: number;
-  constructor(at: { protocol: 'udp' | 'tcp'; host: string; port: number }, code: string, cause?: unknown) {
+  constructor(at: { protocol: SocketProtocol; host: string; port: number }, code: string, cause?: unknown) {
     super(`cannot listen on ${at.protocol} ${at.host}:${at.port} (${code})`, { cause });
     this.name = 'ListenError';
     this.code = code;

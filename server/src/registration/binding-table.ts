@@ -20,7 +20,7 @@ export interface DeviceAddress {
   sipUser: string;
   contactUri: string;
   target: Target;
-  transport: 'udp' | 'tcp' | 'ws';
+  transport: 'udp' | 'tcp' | 'tls' | 'ws';
 }
 
 /** All registered devices, in memory: by account, by device, by UDP address and by flow. */

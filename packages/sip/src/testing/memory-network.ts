@@ -62,6 +62,9 @@ export class MemoryNetwork {
     return {
       bindUdp: async (at, handlers) => this.#bindUdp(at, handlers),
       listenTcp: async (at, accept) => this.#listenTcp(at, accept),
+      // Without its cryptography: what differs for the stack is the listener and what Via and Contact say.
+      listenTls: async (at, _options, accept) => ({ ...this.#listenTcp(at, accept), setCredentials() {} }),
+      connectTls: (to) => this.#connectTcp({ host: ip, port: this.#nextPort++ }, to),
       connectTcp: (to) => this.#connectTcp({ host: ip, port: this.#nextPort++ }, to),
       resolve: async (name) => {
         const address = this.#names.get(name);

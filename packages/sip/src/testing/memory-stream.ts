@@ -53,6 +53,7 @@ export class MemoryStream implements StreamSocket {
       server.#peer = client;
       client.#peer = server;
       accept(server);
+      server.#handlers?.open();
       client.#handlers?.open();
       for (const bytes of client.#written.splice(0)) server.deliver({ bytes });
     };

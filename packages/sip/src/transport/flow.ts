@@ -80,3 +80,8 @@ export abstract class BaseFlow implements Flow {
 export function hostPort({ host, port }: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** An IPv6 address without its brackets; everything else as it is. */
+export function plainAddress(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}

@@ -6,6 +6,7 @@ export type {
   Clock,
   Endpoint,
   Flow,
+  SocketProtocol,
   StackLimits,
   StackLog,
   Target,

@@ -10,10 +10,10 @@ export interface ConnectionEvents {
   message(message: SipMessage): void;
   /** A message that cannot be read; `partial` is what could be made of it. */
   malformed(error: SipParseError, partial: SipMessage | undefined): void;
-  closed(): void;
+  closed(why: Error): void;
 }
 
-/** One TCP connection, accepted or opened by us, RFC 3261 section 18 and RFC 5626 section 3.5.1. */
+/** One TCP or TLS connection, accepted or opened by us, RFC 3261 section 18 and RFC 5626 section 3.5.1. */
 export class TcpConnection extends BaseFlow {
   readonly #socket: StreamSocket;
   readonly #clock: Clock;
@@ -29,19 +29,21 @@ export class TcpConnection extends BaseFlow {
 
   constructor(options: {
     id: string;
+    protocol: 'tcp' | 'tls';
     socket: StreamSocket;
     sentBy: SentBy;
     clock: Clock;
     limits: StackLimits;
-    accepted: boolean;
+    /** False while it opens or shakes hands. */
+    open: boolean;
   }) {
-    const { id, socket, sentBy } = options;
-    super({ id, protocol: 'tcp', local: socket.local, remote: socket.remote, sentBy });
+    const { id, protocol, socket, sentBy } = options;
+    super({ id, protocol, local: socket.local, remote: socket.remote, sentBy });
     this.#socket = socket;
     this.#clock = options.clock;
     this.#limits = options.limits;
     this.#framer = new StreamFramer(options.limits);
-    this.#open = options.accepted;
+    this.#open = options.open;
     this.#lastUsed = options.clock.now();
   }
 
@@ -50,7 +52,7 @@ export class TcpConnection extends BaseFlow {
     return this.#lastUsed;
   }
 
-  /** Starts to read. A connection of ours that does not open in time is closed. */
+  /** Starts to read. A connection that does not open in time is closed. */
   run(events: ConnectionEvents): void {
     this.#events = events;
     if (!this.#open)
@@ -128,6 +130,6 @@ export class TcpConnection extends BaseFlow {
     for (const alive of this.#pongs) alive(false);
     this.markClosed();
     for (const failed of unsent) failed(error);
-    this.#events?.closed();
+    this.#events?.closed(error);
   }
 }

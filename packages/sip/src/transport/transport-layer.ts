@@ -2,17 +2,33 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { ListenError } from '../errors.ts';
 import { parseMessage, type SipMessage, type SipParseError, type Via } from '../message/index.ts';
+import { ConnectionPool } from './connection-pool.ts';
 import type { StackCounters } from './counters.ts';
-import { type BaseFlow, hostPort, type SentBy } from './flow.ts';
-import type { Network, StreamListener, StreamSocket } from './network.ts';
-import { TcpConnection } from './tcp-connection.ts';
-import type { Clock, Endpoint, StackLimits, StackLog, Target, WebSocketLike } from './types.ts';
+import { type BaseFlow, plainAddress, type SentBy } from './flow.ts';
+import type {
+  Network,
+  StreamListener,
+  StreamSocket,
+  TlsCredentials,
+  TlsListener,
+  TlsOptions,
+  TlsServerOptions,
+} from './network.ts';
+import type {
+  Clock,
+  Endpoint,
+  SocketProtocol,
+  StackLimits,
+  StackLog,
+  Target,
+  WebSocketLike,
+} from './types.ts';
 import { UdpListener } from './udp-listener.ts';
-import { responseTarget } from './via.ts';
-import { WebSocketFlow } from './web-socket-flow.ts';
+import { defaultPort, responseTarget } from './via.ts';
+import type { WebSocketFlow } from './web-socket-flow.ts';
 
 export interface TransportListenerOptions {
-  protocol: 'udp' | 'tcp';
+  protocol: SocketProtocol;
   host: string;
   port: number;
   advertisedHost?: string;
@@ -20,6 +36,8 @@ export interface TransportListenerOptions {
 
 export interface TransportLayerOptions {
   listeners: TransportListenerOptions[];
+  /** For `tls` listeners, and for connections of ours over TLS. */
+  tls?: TlsOptions | undefined;
   network: Network;
   clock: Clock;
   limits: StackLimits;
@@ -31,39 +49,40 @@ export interface TransportLayerOptions {
   malformed(error: SipParseError, partial: SipMessage | undefined, flow: BaseFlow): void;
 }
 
-interface TcpListener {
+interface StreamListening {
+  protocol: 'tcp' | 'tls';
   local: Endpoint;
   sentBy: SentBy;
   listener: StreamListener;
 }
 
+type AddressTarget = Exclude<Target, { flow: unknown }>;
+
 /** The sockets of a stack, RFC 3261 section 18: listeners, connections and their reuse, and what came in on them. */
 export class TransportLayer {
   readonly #options: TransportLayerOptions;
   readonly #udp: UdpListener[] = [];
-  readonly #tcp: TcpListener[] = [];
-  readonly #connections = new Set<TcpConnection>();
-  /** Connections by the remote address and port, for reuse. */
-  readonly #byRemote = new Map<string, TcpConnection>();
-  readonly #perAddress = new Map<string, number>();
-  readonly #webSockets = new Set<WebSocketFlow>();
-  #nextId = 1;
-  #sweep: unknown;
+  readonly #streams: StreamListening[] = [];
+  readonly #tlsListeners: TlsListener[] = [];
+  readonly #pool: ConnectionPool;
+  #tls: TlsOptions | undefined;
   #closed = false;
 
   constructor(options: TransportLayerOptions) {
     this.#options = options;
+    this.#tls = options.tls;
+    this.#pool = new ConnectionPool({ ...options, datagram: (bytes, flow) => this.#message(bytes, flow) });
   }
 
-  /** Open connections: TCP and WebSocket. */
+  /** Open connections: TCP, TLS and WebSocket. */
   get flows(): number {
-    return this.#connections.size + this.#webSockets.size;
+    return this.#pool.size;
   }
 
-  get addresses(): Array<{ protocol: 'udp' | 'tcp'; host: string; port: number }> {
+  get addresses(): Array<{ protocol: SocketProtocol; host: string; port: number }> {
     return [
       ...this.#udp.map(({ local }) => ({ protocol: 'udp' as const, ...local })),
-      ...this.#tcp.map(({ local }) => ({ protocol: 'tcp' as const, ...local })),
+      ...this.#streams.map(({ protocol, local }) => ({ protocol, ...local })),
     ];
   }
 
@@ -72,7 +91,8 @@ export class TransportLayer {
     try {
       for (const listener of this.#options.listeners) {
         if (listener.protocol === 'udp') await this.#bindUdp(listener);
-        else await this.#listenTcp(listener);
+        else if (listener.protocol === 'tcp') await this.#listenTcp(listener);
+        else await this.#listenTls(listener);
       }
     } catch (error) {
       await this.close();
@@ -83,11 +103,11 @@ export class TransportLayer {
   /** A flow to a target; a promise only where a host name has to be resolved. */
   flowTo(target: Target): BaseFlow | Promise<BaseFlow> {
     if ('flow' in target) return target.flow as BaseFlow;
-    const host = target.host.startsWith('[') ? target.host.slice(1, -1) : target.host;
+    const host = plainAddress(target.host);
     if (isIP(host) !== 0) return this.#flowToAddress({ ...target, host });
     return this.#options.network
       .resolve(host)
-      .then((address) => this.#flowToAddress({ ...target, host: address }));
+      .then((address) => this.#flowToAddress({ ...target, host: address }, host));
   }
 
   /** How the answer to a request goes back, RFC 3261 section 18.2.2; undefined when there is no way. */
@@ -98,46 +118,32 @@ export class TransportLayer {
       return this.#udpFor(flow.local, to.host)?.flowTo(to) ?? flow;
     }
     if (!flow.closed) return flow;
-    if (flow.protocol === 'ws' || this.#closed || this.flows >= this.#options.limits.maxConnections)
-      return undefined;
-    return this.#flowToAddress({ protocol: 'tcp', host: flow.remote.host, port: via.port ?? 5060 });
+    if (flow.protocol === 'ws' || this.#closed || this.#pool.full) return undefined;
+    const { protocol, remote } = flow;
+    return this.#flowToAddress({ protocol, host: remote.host, port: via.port ?? defaultPort(protocol) });
+  }
+
+  /**
+   * New certificates for connections from now on; those that are open stay as they are.
+   * @throws when they cannot be read; the old ones stay then.
+   */
+  setCredentials(credentials: TlsCredentials): void {
+    if (!this.#tls) throw new Error('the stack has no TLS');
+    for (const listener of this.#tlsListeners) listener.setCredentials(credentials);
+    this.#tls = { ...this.#tls, ...credentials };
   }
 
   attachWebSocket(socket: WebSocketLike, remote: Endpoint): WebSocketFlow {
-    const { clock, limits, counters } = this.#options;
-    const sentBy = this.#anySentBy();
-    const flow = new WebSocketFlow({
-      id: `ws:${this.#nextId++}`,
-      socket,
-      local: sentBy,
-      remote,
-      sentBy,
-      clock,
-      limits,
-    });
-    if (this.#closed || this.flows >= limits.maxConnections) {
-      counters.overload++;
-      socket.close(1013);
-    } else {
-      this.#webSockets.add(flow);
-      this.#armSweep();
-    }
-    flow.run({
-      message: (bytes) => this.#message(bytes, flow),
-      closed: () => this.#webSockets.delete(flow),
-    });
-    return flow;
+    return this.#pool.attachWebSocket(socket, remote, this.#anySentBy());
   }
 
   /** Closes everything. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#options.clock.clearTimeout(this.#sweep);
-    for (const connection of this.#connections) connection.close();
-    for (const flow of this.#webSockets) flow.terminate();
+    this.#pool.close();
     await Promise.all([
       ...this.#udp.splice(0).map((listener) => listener.close()),
-      ...this.#tcp.splice(0).map(({ listener }) => listener.close()),
+      ...this.#streams.splice(0).map(({ listener }) => listener.close()),
     ]);
   }
 
@@ -162,17 +168,36 @@ export class TransportLayer {
       (other) => other.protocol === 'udp' && other.host === at.host && other.port === 0,
     );
     const chosen = sibling && this.#udp.find(({ local }) => local.host === at.host)?.local.port;
-    // Connections may come before the promise of the listener resolves; they see what is known by then.
-    let sentBy = advertised(at, at);
-    const listen = (port: number) =>
-      this.#options.network.listenTcp({ host: at.host, port }, (socket) => this.#accept(socket, sentBy));
-    const listener = await listen(at.port === 0 ? (chosen ?? 0) : at.port).catch((error: unknown) => {
+    const listen = (port: number) => this.#listen({ ...at, protocol: 'tcp', port });
+    await listen(at.port === 0 ? (chosen ?? 0) : at.port).catch((error: unknown) => {
       const retry = at.port === 0 && error instanceof ListenError && error.code === 'EADDRINUSE';
       if (retry) return listen(0);
       throw error;
     });
+  }
+
+  async #listenTls(at: TransportListenerOptions): Promise<void> {
+    if (!this.#tls) throw new Error('a TLS listener needs a certificate');
+    await this.#listen({ ...at, protocol: 'tls' });
+  }
+
+  async #listen(at: TransportListenerOptions & { protocol: 'tcp' | 'tls' }): Promise<void> {
+    const { protocol, host, port } = at;
+    const { network } = this.#options;
+    // Connections may come before the promise of the listener resolves; they see what is known by then.
+    let sentBy = advertised(at, at);
+    const accept = (socket: StreamSocket) => this.#pool.accept(socket, { protocol, sentBy });
+    const secure = protocol === 'tls' ? this.#tls : undefined;
+    const where = { host, port };
+    const listen = async () => {
+      if (!secure) return network.listenTcp(where, accept);
+      const listener = await network.listenTls(where, serverOptions(secure), accept);
+      this.#tlsListeners.push(listener);
+      return listener;
+    };
+    const listener = await listen();
     sentBy = advertised(at, listener.local);
-    this.#tcp.push({ listener, local: listener.local, sentBy });
+    this.#streams.push({ protocol, listener, local: listener.local, sentBy });
   }
 
   #message(bytes: Uint8Array, flow: BaseFlow): void {
@@ -187,76 +212,22 @@ export class TransportLayer {
     else this.#options.malformed(result.error, result.partial, flow);
   }
 
-  #flowToAddress(target: {
-    protocol: 'udp' | 'tcp';
-    host: string;
-    port: number;
-    local?: Endpoint;
-  }): BaseFlow {
-    const { host, port } = target;
-    if (target.protocol === 'udp') {
-      const listener = this.#udpFor(target.local, host);
+  #flowToAddress(target: AddressTarget, name?: string): BaseFlow {
+    const { protocol, host, port, local } = target;
+    if (protocol === 'udp') {
+      const listener = this.#udpFor(local, host);
       if (!listener) throw new Error('no UDP listener for this address family');
       return listener.flowTo({ host, port });
     }
-    const known = this.#byRemote.get(hostPort({ host, port }));
-    if (known && !known.closed) return known;
-    if (this.flows >= this.#options.limits.maxConnections) throw new Error('too many connections');
-    const socket = this.#options.network.connectTcp({ host, port });
-    return this.#adopt(socket, this.#tcpSentBy(host) ?? this.#anySentBy(), false);
-  }
-
-  #accept(socket: StreamSocket, sentBy: SentBy): void {
-    const { limits, counters } = this.#options;
-    const held = this.#perAddress.get(socket.remote.host) ?? 0;
-    if (this.#closed || this.flows >= limits.maxConnections || held >= limits.maxConnectionsPerAddress) {
-      counters.overload++;
-      socket.handle({ open() {}, data() {}, close() {} });
-      socket.destroy();
-      return;
-    }
-    this.#adopt(socket, sentBy, true);
-  }
-
-  #adopt(socket: StreamSocket, sentBy: SentBy, accepted: boolean): TcpConnection {
-    const { clock, limits, receive, malformed } = this.#options;
-    const id = `tcp:${this.#nextId++}`;
-    const connection = new TcpConnection({ id, socket, sentBy, clock, limits, accepted });
-    const remote = hostPort(connection.remote);
-    const { host } = connection.remote;
-    this.#connections.add(connection);
-    this.#byRemote.set(remote, connection);
-    if (accepted) this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
-    connection.run({
-      message: (message) => receive(message, connection),
-      malformed: (error, partial) => malformed(error, partial, connection),
-      closed: () => {
-        this.#connections.delete(connection);
-        if (this.#byRemote.get(remote) === connection) this.#byRemote.delete(remote);
-        if (accepted) this.#release(host);
-      },
-    });
-    this.#armSweep();
-    return connection;
-  }
-
-  #release(host: string): void {
-    const left = (this.#perAddress.get(host) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(host);
-    else this.#perAddress.set(host, left);
-  }
-
-  /** Looks for idle connections, ten times in their life, as long as there are connections. */
-  #armSweep(): void {
-    if (this.#sweep !== undefined) return;
-    const { clock, limits } = this.#options;
-    this.#sweep = clock.setTimeout(() => {
-      this.#sweep = undefined;
-      const oldest = clock.now() - limits.idleConnectionMs;
-      for (const flow of [...this.#connections, ...this.#webSockets])
-        if (flow.lastUsed < oldest && !flow.watched) flow.close();
-      if (this.flows > 0 && !this.#closed) this.#armSweep();
-    }, limits.idleConnectionMs / 10);
+    const known = this.#pool.find({ protocol, host, port, name });
+    if (known) return known;
+    if (this.#pool.full) throw new Error('too many connections');
+    const { network } = this.#options;
+    const socket =
+      protocol === 'tcp'
+        ? network.connectTcp({ host, port })
+        : network.connectTls({ host, port }, { credentials: this.#tls, serverName: name });
+    return this.#pool.opened(socket, { protocol, sentBy: this.#streamSentBy(target), name });
   }
 
   #udpFor(local: Endpoint | undefined, host: string): UdpListener | undefined {
@@ -268,19 +239,26 @@ export class TransportLayer {
     return this.#udp.find((one) => isIP(one.local.host) === family);
   }
 
-  #tcpSentBy(host: string): SentBy | undefined {
+  /** What a connection of ours to this target says of us: where we could be called over the same transport. */
+  #streamSentBy({ protocol, host, local }: AddressTarget): SentBy {
     const family = isIP(host);
-    return this.#tcp.find((one) => isIP(one.local.host) === family)?.sentBy;
+    const fits = this.#streams.filter((one) => one.protocol === protocol && isIP(one.local.host) === family);
+    const chosen = fits.find((one) => one.local.host === local?.host) ?? fits[0];
+    return chosen?.sentBy ?? this.#anySentBy();
   }
 
   #anySentBy(): SentBy {
-    return this.#udp[0]?.sentBy ?? this.#tcp[0]?.sentBy ?? { host: 'localhost', port: 5060 };
+    return this.#udp[0]?.sentBy ?? this.#streams[0]?.sentBy ?? { host: 'localhost', port: 5060 };
   }
+}
+
+function serverOptions({ requireClientCertificate, ...credentials }: TlsOptions): TlsServerOptions {
+  return { credentials, requireClientCertificate: requireClientCertificate ?? false };
 }
 
 /** What others see of a listener. A wildcard address means nothing to a peer, so it becomes one of the machine's. */
 function advertised(at: TransportListenerOptions, local: Endpoint): SentBy {
-  if (at.advertisedHost !== undefined) return { host: at.advertisedHost, port: local.port };
+  if (at.advertisedHost !== undefined) return { host: plainAddress(at.advertisedHost), port: local.port };
   const wildcard = at.host === '0.0.0.0' || at.host === '::';
   return { host: wildcard ? machineAddress(at.host === '::') : at.host, port: local.port };
 }

@@ -6,11 +6,14 @@ export interface Endpoint {
   port: number;
 }
 
+/** The transports that a stack listens on and dials itself. */
+export type SocketProtocol = 'udp' | 'tcp' | 'tls';
+
 /** The transports of this stack. `ws` also stands for secure WebSocket: TLS ends where the socket was upgraded. */
-export type TransportProtocol = 'udp' | 'tcp' | 'ws';
+export type TransportProtocol = SocketProtocol | 'ws';
 
 /**
- * A way to one peer: a UDP address pair, a TCP connection or a WebSocket. Messages that come in name the flow they
+ * A way to one peer: a UDP address pair, a TCP or TLS connection or a WebSocket. Messages that come in name the flow they
  * came on, and a device is reached over the flow it registered on (RFC 5626 section 3.3).
  *
  * UDP flows hold nothing and never close before the stack does; the flow of a later datagram from the same peer is
@@ -36,11 +39,11 @@ export interface Flow {
 
 /**
  * Where to send a request: over a given flow, or to an address (a connection that is open to it is used again).
- * `local` chooses among several listeners.
+ * `local` chooses among several listeners. The certificate of a `tls` target must be valid for its `host`.
  */
 export type Target =
   | { flow: Flow }
-  | { protocol: 'udp' | 'tcp'; host: string; port: number; local?: Endpoint };
+  | { protocol: SocketProtocol; host: string; port: number; local?: Endpoint };
 
 /** The part of a `ws` WebSocket that the stack uses. */
 export interface WebSocketLike {
@@ -57,15 +60,15 @@ export interface WebSocketLike {
 
 /** Limits of a stack, besides those of a message; each protects memory against one careless or hostile peer. */
 export interface StackLimits extends SipLimits {
-  /** Open TCP connections and WebSockets together; more are closed at once. */
+  /** Open TCP and TLS connections and WebSockets together; more are closed at once. */
   maxConnections: number;
-  /** Open TCP connections that one remote address may hold. */
+  /** Open TCP and TLS connections that one remote address may hold. */
   maxConnectionsPerAddress: number;
   /** Bytes waiting to be written to one connection; beyond, the connection is closed. */
   maxBufferedBytes: number;
   /** A connection that carried nothing for so long, and that nobody watches or uses, is closed. */
   idleConnectionMs: number;
-  /** How long a TCP connection may take to open. */
+  /** How long a TCP connection may take to open, and a TLS handshake on either side. */
   connectTimeoutMs: number;
   /** Live server transactions; beyond, new requests are answered 503 without a transaction. */
   maxServerTransactions: number;
@@ -85,7 +88,7 @@ export interface TimerConfig {
   provisionalRefresh: number;
   /**
    * A confirmed dialog whose connection closed ends (`by: 'transport'`) unless the peer sends a request in it over
-   * another flow within this time. Not of the RFC: ours.
+   * another flow within this time, or the owner knows of another way (`moveTo`). Not of the RFC: ours.
    */
   lostFlow: number;
 }

@@ -2,7 +2,10 @@ import { formatVia, parseVia, type SipRequest, type Via } from '../message/index
 import { hostPort, type SentBy } from './flow.ts';
 import type { Endpoint, TransportProtocol } from './types.ts';
 
-const viaTransport = { udp: 'UDP', tcp: 'TCP', ws: 'WS' } as const;
+const viaTransport = { udp: 'UDP', tcp: 'TCP', tls: 'TLS', ws: 'WS' } as const;
+
+/** The port of a URI or Via that names none, RFC 3261 section 19.1.2. */
+export const defaultPort = (protocol: TransportProtocol): number => (protocol === 'tls' ? 5061 : 5060);
 
 /** The Via that a client transaction puts on top, RFC 3261 section 18.1.1; `rport` asks for RFC 3581. */
 export function ownVia(protocol: TransportProtocol, sentBy: SentBy, branch: string): string {

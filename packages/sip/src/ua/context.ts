@@ -1,12 +1,13 @@
 import type { Dialog } from '../dialog/dialog.ts';
-import { parseUri, type SipRequest, type SipResponse } from '../message/index.ts';
+import { parseUri, type SipRequest, type SipResponse, type SipUri } from '../message/index.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { TimerQueue } from '../transaction/timer-queue.ts';
 import type { TransactionLayer } from '../transaction/transaction-layer.ts';
 import type { StackCounters } from '../transport/counters.ts';
 import { type BaseFlow, hostPort } from '../transport/flow.ts';
 import type { TransportLayer } from '../transport/transport-layer.ts';
-import type { Clock, StackLog, TimerConfig } from '../transport/types.ts';
+import type { Clock, SocketProtocol, StackLog, TimerConfig } from '../transport/types.ts';
+import { defaultPort } from '../transport/via.ts';
 import type { Notifier } from './notifier.ts';
 
 /** A session as the stack sees it: it gets the messages of its dialogs. */
@@ -39,11 +40,14 @@ export interface UaContext {
 /** Methods of the Allow header: what sessions understand. */
 export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE';
 
-/** The Contact of our requests and responses on a flow. */
-export function contactOn(context: UaContext, flow: BaseFlow): string {
+/** The Contact of our requests and responses on a flow: `sips` where `about` is and the flow is secure (RFC 5630). */
+export function contactOn(context: UaContext, flow: BaseFlow, about?: SipRequest): string {
   const user = context.contactUser === undefined ? '' : `${context.contactUser}@`;
-  const transport = flow.protocol === 'udp' ? '' : `;transport=${flow.protocol}`;
-  return `<sip:${user}${hostPort(flow.sentBy)}${transport}>`;
+  const { protocol } = flow;
+  const sips = about !== undefined && /^sips:/i.test(about.uri) && (protocol === 'tls' || protocol === 'ws');
+  // RFC 3261 section 26.2.2: `transport=tls` does not go with `sips`.
+  const transport = protocol === 'udp' || (sips && protocol === 'tls') ? '' : `;transport=${protocol}`;
+  return `<${sips ? 'sips' : 'sip'}:${user}${hostPort(flow.sentBy)}${transport}>`;
 }
 
 /** Adds what a message with or without a body needs. */
@@ -74,13 +78,12 @@ export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow 
   const { last } = way;
   if (last?.reliable && !last.closed) return last;
   const uri = parseUri(dialog.nextHop);
-  const protocol = uri?.params.get('transport')?.toLowerCase() ?? 'udp';
-  const dialable = protocol === 'udp' || protocol === 'tcp';
-  if (!uri || !dialable || uri.scheme === 'tel' || isUnreachable(uri.host, last)) {
+  const protocol = uri && protocolOf(uri);
+  if (!uri || !protocol || isUnreachable(uri.host, last)) {
     if (last && !last.closed) return last;
     throw new Error('no way to the peer');
   }
-  const port = uri.port ?? 5060;
+  const port = uri.port ?? defaultPort(protocol);
   if (
     last?.protocol === protocol &&
     last.remote.host === uri.host &&
@@ -92,6 +95,16 @@ export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow 
   return context.transport.flowTo({ protocol, host: uri.host, port, ...(local ? { local } : {}) });
 }
 
+/** The transport that a URI asks for, RFC 3261 sections 19.1.2 and 26.2.2; undefined if we cannot dial it. */
+function protocolOf({ scheme, params }: SipUri): SocketProtocol | undefined {
+  const transport = params.get('transport')?.toLowerCase();
+  if (scheme === 'tel') return undefined;
+  if (scheme === 'sips') return transport === undefined || /^(tcp|tls)$/.test(transport) ? 'tls' : undefined;
+  return transport === undefined || transport === 'udp' || transport === 'tcp' || transport === 'tls'
+    ? (transport ?? 'udp')
+    : undefined;
+}
+
 function isUnreachable(host: string, last: BaseFlow | undefined): boolean {
   if (host.toLowerCase().endsWith('.invalid')) return true;
   return last !== undefined && isPrivate(host) && !isPrivate(last.remote.host);
@@ -99,7 +112,7 @@ function isUnreachable(host: string, last: BaseFlow | undefined): boolean {
 
 /** RFC 1918, RFC 6598, link-local and loopback addresses. */
 function isPrivate(host: string): boolean {
-  return /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd]|fe80:|::1$)/i.test(
+  return /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd][\da-f]{2}:|fe80:|::1$)/i.test(
     host,
   );
 }

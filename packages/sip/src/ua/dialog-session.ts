@@ -200,7 +200,7 @@ export abstract class DialogSession implements DialogUser {
       user: {
         sending: (sent, flow) => {
           if (sent.method === 'INVITE' || sent.method === 'UPDATE')
-            sent.headers.set('Contact', contactOn(this.context, flow));
+            sent.headers.set('Contact', contactOn(this.context, flow, sent));
         },
         provisional: () => {},
         final: (response) => {

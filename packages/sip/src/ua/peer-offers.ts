@@ -55,7 +55,9 @@ export class PeerOffers {
       return;
     }
     // RFC 4028: a session timer's refresh. Browser stacks send them unasked; it changes nothing.
-    this.#respond(transaction, 200, { headers: [['Contact', contactOn(this.#context, transaction.flow)]] });
+    this.#respond(transaction, 200, {
+      headers: [['Contact', contactOn(this.#context, transaction.flow, transaction.request)]],
+    });
   }
 
   /** Repeats a 2xx that was just sent until its ACK comes. */
@@ -111,7 +113,9 @@ export class PeerOffers {
     };
     const accept = (body: string) =>
       answer(() => {
-        const headers: Array<[string, string]> = [['Contact', contactOn(this.#context, transaction.flow)]];
+        const headers: Array<[string, string]> = [
+          ['Contact', contactOn(this.#context, transaction.flow, transaction.request)],
+        ];
         accepted(this.#respond(transaction, 200, { headers, body }));
       });
     const reject = (status: number) => answer(() => this.#respond(transaction, status));

@@ -5,6 +5,7 @@ import { TransactionLayer } from '../transaction/transaction-layer.ts';
 import { systemClock } from '../transport/clock.ts';
 import { newCounters, type StackCounters } from '../transport/counters.ts';
 import type { BaseFlow } from '../transport/flow.ts';
+import type { TlsCredentials } from '../transport/network.ts';
 import { NodeNetwork } from '../transport/node-network.ts';
 import { TransportLayer } from '../transport/transport-layer.ts';
 import {
@@ -67,6 +68,7 @@ export class SipStack {
     const timers = new TimerQueue(clock, failed);
     const transport = new TransportLayer({
       listeners: options.listeners,
+      tls: options.tls,
       network: options.network ?? new NodeNetwork(),
       clock,
       limits,
@@ -119,6 +121,14 @@ export class SipStack {
   /** The addresses that are listened on, with the ports that the system chose. */
   get addresses(): ListenerAddress[] {
     return this.#context.transport.addresses;
+  }
+
+  /**
+   * Takes new certificates of `tls` into use without a restart: for connections from now on.
+   * @throws an error of `node:tls` when they cannot be read; the old ones stay then.
+   */
+  setTlsCredentials(credentials: TlsCredentials): void {
+    this.#context.transport.setCredentials(credentials);
   }
 
   /** Takes over a WebSocket that was upgraded with the subprotocol `sip`, RFC 7118. */

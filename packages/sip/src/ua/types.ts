@@ -1,9 +1,10 @@
 import type { SipRequest, SipResponse } from '../message/index.ts';
-import type { Network } from '../transport/network.ts';
+import type { Network, TlsOptions } from '../transport/network.ts';
 import type {
   Clock,
   Endpoint,
   Flow,
+  SocketProtocol,
   StackLimits,
   StackLog,
   Target,
@@ -12,7 +13,7 @@ import type {
 
 /** One local address the stack listens on. Port 0 takes a free one; `SipStack.addresses` tells which. */
 export interface ListenerOptions {
-  protocol: 'udp' | 'tcp';
+  protocol: SocketProtocol;
   host: string;
   port: number;
   /** The host that Via and Contact show, when it is not `host` (NAT, 0.0.0.0). */
@@ -24,6 +25,8 @@ export interface SipStackOptions {
   /** Value of the User-Agent and Server headers. */
   userAgent: string;
   listeners: ListenerOptions[];
+  /** Certificates of the `tls` listeners; connections of ours over TLS show and believe them too. */
+  tls?: TlsOptions;
   timers?: Partial<TimerConfig>;
   limits?: Partial<StackLimits>;
   clock?: Clock;
@@ -39,7 +42,7 @@ export interface SipStackOptions {
 }
 
 export interface ListenerAddress extends Endpoint {
-  protocol: 'udp' | 'tcp';
+  protocol: SocketProtocol;
 }
 
 /** What may be added to a response or request that the stack builds. `contentType` is asked only with a body. */

@@ -52,7 +52,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
         sending: (sent, flow) => {
           this.way.last = flow;
           this.#provisional = false;
-          if (!ownContact) sent.headers.set('Contact', contactOn(context, flow));
+          if (!ownContact) sent.headers.set('Contact', contactOn(context, flow, sent));
         },
         provisional: (response) => this.#receiveProvisional(response),
         final: (response) => this.#receiveFinal(response),

@@ -147,7 +147,8 @@ export class UasInviteSession extends DialogSession implements UasSession {
     const { headers } = response;
     if (status > 100 && status < 300) {
       for (const route of this.request.headers.getAll('Record-Route')) headers.add('Record-Route', route);
-      if (!headers.has('Contact')) headers.add('Contact', contactOn(this.context, this.transaction.flow));
+      if (!headers.has('Contact'))
+        headers.add('Contact', contactOn(this.context, this.transaction.flow, this.transaction.request));
     }
     return response;
   }
