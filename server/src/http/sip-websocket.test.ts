@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -134,5 +135,24 @@ describe('SipWebSocket', () => {
     await sip.close();
     expect(await code).toBe(1001);
     expect(sip.connections).toBe(0);
+  });
+
+  it('survives a peer that asks for an upgrade and is gone before anybody has taken its socket', async () => {
+    const uncaught: Error[] = [];
+    const monitor = (error: Error) => uncaught.push(error);
+    process.on('uncaughtExceptionMonitor', monitor);
+    for (const path of ['/nowhere', '/sip', '/nowhere']) {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+      // As much as the server reads at once, so that it comes upon the reset in the same turn.
+      socket.write(head.padEnd(65_536, 'a'));
+      const upgraded = once(http, 'upgrade');
+      socket.resetAndDestroy();
+      await upgraded;
+    }
+    (await opened('/sip', ['sip'])).close();
+    process.off('uncaughtExceptionMonitor', monitor);
+    expect(uncaught).toEqual([]);
   });
 });

@@ -37,6 +37,8 @@ export class SipWebSocket {
   /** @param http whose upgrades to /sip are taken; other paths are left to others */
   listen(http: Server): void {
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Node has taken its own listener away; a reset before somebody takes the socket would end the process.
+      socket.on('error', () => socket.destroy());
       const path = request.url?.split('?')[0];
       if (path !== '/sip') {
         // Other listeners (the lab) take their own paths at once; what nobody took must not stay open.
@@ -125,6 +127,5 @@ export class SipWebSocket {
 
 function refuse(socket: Duplex, status: number): void {
   const reason = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' }[status] ?? 'Error';
-  socket.on('error', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
