@@ -180,6 +180,20 @@ describe('registering (RFC 3261 section 10.3)', () => {
     expect(events).toEqual(['registered one']);
   });
 
+  test('strangers leave nothing behind, however many come', async () => {
+    const requests = Array.from({ length: 20 }, (_, n) => {
+      const headers = {
+        From: `<sip:d${n}@localhost>`,
+        To: `<sip:d${n}@localhost>`,
+        'Call-ID': `stranger-${n}`,
+      };
+      const request = new SipRequest('REGISTER', 'sip:localhost', { headers });
+      return settle(phone.request(request, serverAddress));
+    });
+    for (const response of await Promise.all(requests)) expect(response.status).toBe(401);
+    expect(stack.stats()).toMatchObject({ serverTransactions: 0, timers: 0 });
+  });
+
   test('logging out', async () => {
     await register();
     expect((await register({ headers: [['Expires', '0']] })).headers.has('Contact')).toBe(false);

@@ -93,7 +93,8 @@ export class Registrar {
     try {
       const authentication = await this.authenticate(incoming.request, 401);
       if (!authentication.ok) {
-        incoming.respond(authentication.status, { headers: authentication.headers });
+        // Nobody yet: RFC 3261 section 8.2.7 keeps nothing of a request that has to prove itself first.
+        incoming.respond(authentication.status, { headers: authentication.headers, stateless: true });
         return;
       }
       // A device registers itself and nobody else (RFC 3261 10.3 step 4).

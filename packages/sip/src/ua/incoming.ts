@@ -1,9 +1,10 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import type { SipRequest, SipResponse } from '../message/index.ts';
 import { responseTo } from '../transaction/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import { allowedMethods, setBody, type UaContext } from './context.ts';
-import type { IncomingRequest, MessageOptions } from './types.ts';
+import type { IncomingRequest, IncomingResponseOptions, MessageOptions } from './types.ts';
 
 /** Builds a response of ours; headers of the owner replace ours of the same name. */
 export function buildResponse(
@@ -39,11 +40,20 @@ export class Incoming implements IncomingRequest {
     return this.#transaction.answered;
   }
 
-  respond(status: number, options?: MessageOptions): void {
+  respond(status: number, options?: IncomingResponseOptions): void {
     if (this.#transaction.answered) return;
-    const to = { request: this.request, tag: this.#tag };
+    const stateless = options?.stateless === true;
+    const to = { request: this.request, tag: stateless ? steadyTag(this.#transaction.key) : this.#tag };
     this.#transaction.respond(buildResponse(this.#context, to, status, options));
+    if (stateless) this.#transaction.abort();
   }
+}
+
+const tagKey = randomBytes(16);
+
+/** Section 8.2.7: a stateless UAS gives each copy of a request the same To tag. */
+function steadyTag(transactionKey: string): string {
+  return createHmac('sha256', tagKey).update(transactionKey).digest('hex').slice(0, 12);
 }
 
 const registered = new Set(

@@ -72,6 +72,24 @@ it('gives other requests to the owner, who may answer later, once, or not want t
   expect(await send(register)).toEqual(['200 REGISTER', '200 REGISTER']);
 });
 
+it('8.2.7: a stateless response leaves nothing behind, and a copy of the request gets the same one', async () => {
+  let asked = 0;
+  stack.on('request', (incoming) => {
+    asked++;
+    incoming.respond(401, { stateless: true });
+    incoming.respond(200);
+    expect(incoming.answered).toBe(true);
+  });
+  const register = peer.request('REGISTER');
+  for (let copy = 1; copy <= 2; copy++) {
+    expect(await send(register)).toEqual(['401 REGISTER']);
+    expect([asked, stack.stats().serverTransactions, stack.stats().timers]).toEqual([copy, 0, 0]);
+  }
+  const tags = peer.received.map((response) => response.headers.get('To'));
+  expect(tags[0]).toMatch(/;tag=\w{12}$/);
+  expect(tags[1]).toBe(tags[0]);
+});
+
 it('RFC 4320: forgets a request that the owner never answers', async () => {
   let late: (() => void) | undefined;
   stack.on('request', (incoming) => {

@@ -59,6 +59,14 @@ export interface Credentials {
   password: string;
 }
 
+export interface IncomingResponseOptions extends MessageOptions {
+  /**
+   * Nothing is kept of the request; should it come again, the owner is asked again (RFC 3261 section 8.2.7). For
+   * challenges and refusals to strangers, who could fill the memory with requests otherwise.
+   */
+  stateless?: boolean;
+}
+
 /** A non-INVITE request and the way to answer it. */
 export interface IncomingRequest {
   readonly request: SipRequest;
@@ -66,7 +74,7 @@ export interface IncomingRequest {
   /** True once a final response was given. */
   readonly answered: boolean;
   /** Sends a response. Ignored after a final one, and after 64*T1, when no answer would be taken (RFC 4320). */
-  respond(status: number, options?: MessageOptions): void;
+  respond(status: number, options?: IncomingResponseOptions): void;
 }
 
 /** A re-INVITE, or an UPDATE with a session description, of the peer. It must be accepted or rejected. */
