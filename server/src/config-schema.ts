@@ -160,6 +160,7 @@ const carrier = z.strictObject({
   family: z.enum(['gsm', 'cdma']),
   prefixes: z.array(z.string().regex(/^\+\d{1,15}$/, 'must be a prefix such as "+44" (in quotes)')).min(1),
   cNumber: e164,
+  trustIdentity: z.boolean().optional().describe('Believe its P-Asserted-Identity (RFC 3325); true'),
   trunks: z
     .array(
       z.strictObject({

@@ -6,7 +6,7 @@ import { toE164 } from './numbers.ts';
 const trunk = { cNumber: '+14155559000', country: 'US' };
 const cUri = 'sip:+14155559000@127.0.0.1';
 
-function read(headers: Array<[string, string]>, uri = cUri): Arrival {
+function read(headers: Array<[string, string]>, uri = cUri, trustIdentity?: boolean): Arrival {
   const all: Array<[string, string]> = [
     ['From', '<sip:+14155550199@carrier.example>;tag=1'],
     ['To', `<${cUri}>`],
@@ -14,7 +14,7 @@ function read(headers: Array<[string, string]>, uri = cUri): Arrival {
   ];
   const request = new SipRequest('INVITE', uri, { headers: all });
   for (const [name, value] of headers) if (name === 'From' || name === 'To') request.headers.set(name, value);
-  return readArrival(request, trunk);
+  return readArrival(request, { ...trunk, trustIdentity });
 }
 
 const one = (number: string, reason: string) => [{ number, reason }];
@@ -157,7 +157,7 @@ describe('calling number', () => {
   test('P-Asserted-Identity before From; the carrier vouches for it', () => {
     const { calling, callingAsserted } = read([
       ['P-Asserted-Identity', '"Ann" <sip:ann@c>, <tel:+14155550142>'],
-      ['From', '<sip:anonymous@anonymous.invalid>;tag=1'],
+      ['From', '<sip:main-line@carrier.example>;tag=1'],
     ]);
     expect({ calling, callingAsserted }).toEqual({ calling: '+14155550142', callingAsserted: true });
   });
@@ -172,6 +172,25 @@ describe('calling number', () => {
       ['Privacy', privacy],
     ]);
     expect(arrival.calling).toBeUndefined();
+  });
+
+  test('RFC 3325 5: what a trunk outside the trust domain asserts is passed over', () => {
+    const { calling, callingAsserted } = read([['P-Asserted-Identity', '<tel:+14155550142>']], cUri, false);
+    expect({ calling, callingAsserted }).toEqual({ calling: '+14155550199', callingAsserted: false });
+  });
+
+  test.each([
+    '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1',
+    '<sip:Anonymous@carrier.example>;tag=1',
+    '<sips:x@ANONYMOUS.invalid>;tag=1',
+  ])('RFC 3323 4.1.1.3: From %s is anonymous, whatever the carrier asserts', (from) => {
+    const headers: Array<[string, string]> = [
+      ['P-Asserted-Identity', '<tel:+14155550142>'],
+      ['From', from],
+    ];
+    expect(read(headers)).toMatchObject({ calling: undefined, callingAsserted: false });
+    // RFC 3323 4.2: the caller says that nothing is to be hidden.
+    expect(read([...headers, ['Privacy', 'none']]).calling).toBe('+14155550142');
   });
 
   test('Privacy: none shows it', () => {

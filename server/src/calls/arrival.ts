@@ -16,7 +16,7 @@ export interface Arrival {
 
 /** Reads called number, calling number and reason from an INVITE of a trunk. */
 export function readArrival(request: SipRequest, trunk: TrunkNumbers): Arrival {
-  return { called: calledCandidates(request, trunk), ...callingNumber(request, trunk.country) };
+  return { called: calledCandidates(request, trunk), ...callingNumber(request, trunk) };
 }
 
 /**
@@ -32,19 +32,29 @@ function calledCandidates(request: SipRequest, trunk: TrunkNumbers): CalledCandi
   return [...distinct].map((number) => ({ number: number as string, reason: 'direct' }));
 }
 
-/** P-Asserted-Identity before From (RFC 3325 9.1); Privacy (RFC 3323) is kept. */
+/**
+ * P-Asserted-Identity before From (RFC 3325 9.1), where the trunk is in our trust domain; Privacy (RFC 3323) is kept. A
+ * caller whose own From is anonymous wants to be so (RFC 3323 4.1.1.3), even where the carrier forgot to say it.
+ */
 function callingNumber(
   request: SipRequest,
-  country: string,
+  trunk: TrunkNumbers,
 ): { calling: string | undefined; callingAsserted: boolean } {
   const privacy = (request.headers.get('Privacy') ?? '').toLowerCase().split(/[;,\s]+/);
-  if (['id', 'user', 'header'].some((level) => privacy.includes(level))) {
+  const from = parseNameAddr(request.headers.get('From') ?? '')?.uri;
+  const isAnonymous = isAnonymousUri(from) && !privacy.includes('none');
+  if (isAnonymous || ['id', 'user', 'header'].some((level) => privacy.includes(level))) {
     return { calling: undefined, callingAsserted: false };
   }
-  for (const { uri } of parseIdentities(request.headers)) {
-    const number = numberOfUri(uri, country);
+  const asserted = trunk.trustIdentity === false ? [] : parseIdentities(request.headers);
+  for (const { uri } of asserted) {
+    const number = numberOfUri(uri, trunk.country);
     if (number !== undefined) return { calling: number, callingAsserted: true };
   }
-  const from = parseNameAddr(request.headers.get('From') ?? '')?.uri;
-  return { calling: numberOfUri(from, country), callingAsserted: false };
+  return { calling: numberOfUri(from, trunk.country), callingAsserted: false };
+}
+
+/** RFC 3323 section 4.1.1.3: `sip:anonymous@anonymous.invalid`; carriers put their own domain behind the name. */
+function isAnonymousUri(uri: string | undefined): boolean {
+  return /^(sips?:anonymous@|sips?:[^@]*@anonymous\.invalid)/i.test(uri ?? '');
 }

@@ -79,6 +79,44 @@ describe('a call from the trunk to devices', () => {
     devices[0]?.call.reject(486);
   });
 
+  test.each([
+    ['RFC 3325 7: P-Asserted-Identity with Privacy: id', ['Privacy', 'id']],
+    ['RFC 3323: an anonymous From', ['From', '"Anonymous" <sip:anonymous@anonymous.invalid>']],
+  ] as const)('%s: devices and records see an anonymous caller', async (_title, [name, value]) => {
+    world = await CallWorld.create();
+    const device = await world.device();
+    const caller = world.dial({
+      headers: [
+        ['Diversion', `<sip:${numbers.person}@c>;reason=unavailable`],
+        ['P-Asserted-Identity', `<sip:${numbers.caller}@c>`],
+        [name, value],
+      ],
+    });
+    await world.until('it rings', () => device.calls.length === 1);
+    const { headers } = device.call.request;
+    expect(headers.get('From')).toContain('"Anonymous" <sip:anonymous@anonymous.invalid>');
+    expect(headers.has('P-Asserted-Identity')).toBe(false);
+    expect([...headers.entries()].join('\n')).not.toContain(numbers.caller);
+    caller.session.cancel();
+    await world.settled();
+    expect(await onlyRow()).toMatchObject({ calling: null });
+  });
+
+  test('RFC 3325 9.1: the device is told what the carrier asserts, and only that', async () => {
+    world = await CallWorld.create();
+    const device = await world.device();
+    const diversion: [string, string] = ['Diversion', `<sip:${numbers.person}@c>;reason=unavailable`];
+    for (const asserted of [true, false]) {
+      const identity: Array<[string, string]> = [['P-Asserted-Identity', '<tel:+14155550142>']];
+      const caller = world.dial({ headers: [diversion, ...(asserted ? identity : [])] });
+      await world.until('it rings', () => device.calls.length === (asserted ? 1 : 2));
+      const value = device.call.request.headers.get('P-Asserted-Identity');
+      expect(value).toBe(asserted ? '<sip:+14155550142@localhost>' : undefined);
+      caller.session.cancel();
+      await world.settled();
+    }
+  });
+
   test('the device hangs up: the caller is told', async () => {
     const { caller, devices } = await connected(1);
     devices[0].call.bye();

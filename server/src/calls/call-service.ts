@@ -22,6 +22,8 @@ export interface Trunk {
   cNumber: string;
   /** ISO 3166. */
   country: string;
+  /** Whether its P-Asserted-Identity is believed (RFC 3325); it is unless this is false. */
+  trustIdentity?: boolean | undefined;
 }
 
 /** Whose switch sends from there. */

@@ -16,6 +16,8 @@ export interface TrunkNumbers {
   cNumber: string;
   /** ISO 3166, to read national numbers. */
   country: string;
+  /** False: what it asserts about callers is not believed (RFC 3325 section 5). */
+  trustIdentity?: boolean | undefined;
 }
 
 /** One number that the call may have been made to. */

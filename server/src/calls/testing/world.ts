@@ -118,11 +118,13 @@ export class CallWorld {
   ): TestCaller {
     const diversion: [string, string] = ['Diversion', `<sip:${numbers.person}@c>;reason=unavailable`];
     const uri = options.uri ?? `sip:${numbers.c}@10.0.0.1`;
+    const headers = options.headers ?? [diversion];
+    const from: Array<[string, string]> = [['From', `<sip:${numbers.caller}@c>`]];
     const request = new SipRequest('INVITE', uri, {
       headers: [
-        ['From', `<sip:${numbers.caller}@c>`],
+        ...(headers.some(([name]) => name === 'From') ? [] : from),
         ['To', `<sip:${numbers.c}@10.0.0.1>`],
-        ...(options.headers ?? [diversion]),
+        ...headers,
       ],
       body: options.sdp ?? fakeSdp('trunk'),
     });
