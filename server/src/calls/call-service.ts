@@ -211,7 +211,7 @@ export class CallService {
 
   /** The audio test call; devices call nobody else (R-UNKNOWN: no relaying). */
   async #fromDevice(session: UasSession): Promise<void> {
-    const authentication = await this.#options.registrar.authenticate(session.request, 407);
+    const authentication = await this.#options.registrar.authenticate(session, 407);
     if (!authentication.ok) {
       session.reject(authentication.status, { headers: authentication.headers });
       return;

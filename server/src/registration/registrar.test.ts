@@ -1,4 +1,11 @@
-import { computeHa1, type Flow, SipRequest, type SipResponse, SipStack } from '@ringthrough/sip';
+import {
+  answerChallenge,
+  computeHa1,
+  type Flow,
+  SipRequest,
+  type SipResponse,
+  SipStack,
+} from '@ringthrough/sip';
 import { MemoryNetwork, VirtualClock } from '@ringthrough/sip/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LocalFabric } from '../fabric/index.ts';
@@ -178,6 +185,35 @@ describe('registering (RFC 3261 section 10.3)', () => {
     await register();
     await register();
     expect(events).toEqual(['registered one']);
+  });
+
+  test('a challenge is answered from the address it was sent to: nobody registers the address of another', async () => {
+    const asked = new SipRequest('REGISTER', 'sip:localhost', {
+      headers: { From: '<sip:done@localhost>', To: '<sip:done@localhost>' },
+    });
+    const challenge = await settle(phone.request(asked, serverAddress));
+    const victim = await newStack('10.0.0.9');
+    const answer = answerChallenge({
+      headers: challenge.headers,
+      method: 'REGISTER',
+      uri: 'sip:localhost',
+      username: 'done',
+      password,
+    });
+    // As if the phone had forged the source of its datagram.
+    const forged = new SipRequest('REGISTER', 'sip:localhost', {
+      headers: [
+        ['From', '<sip:done@localhost>'],
+        ['To', '<sip:done@localhost>'],
+        ['Contact', '<sip:done@10.0.0.9>'],
+        [answer?.name ?? '', answer?.value ?? ''],
+      ],
+    });
+    const response = await settle(victim.request(forged, serverAddress));
+    expect(response.status).toBe(401);
+    expect(response.headers.get('WWW-Authenticate')).toContain('stale=true');
+    expect(await contacts()).toEqual([]);
+    await settle(victim.close());
   });
 
   test('strangers leave nothing behind, however many come', async () => {

@@ -91,7 +91,7 @@ export class Registrar {
   /** Answers a REGISTER. Never rejects. */
   async handleRegister(incoming: IncomingRequest): Promise<void> {
     try {
-      const authentication = await this.authenticate(incoming.request, 401);
+      const authentication = await this.authenticate(incoming, 401);
       if (!authentication.ok) {
         // Nobody yet: RFC 3261 section 8.2.7 keeps nothing of a request that has to prove itself first.
         incoming.respond(authentication.status, { headers: authentication.headers, stateless: true });
@@ -115,17 +115,24 @@ export class Registrar {
    * Who sent this request, by digest. The answer to a wrong password is the same as to an unknown user.
    * @param challenge 401 for REGISTER, 407 for calls
    */
-  async authenticate(request: SipRequest, challenge: 401 | 407): Promise<Authentication> {
+  async authenticate(
+    { request, flow }: { request: SipRequest; flow: Flow },
+    challenge: 401 | 407,
+  ): Promise<Authentication> {
     let device: DeviceWithSecret | undefined;
-    const verdict = await this.#digest.verifyAsync(request, async (username) => {
+    const lookup = async (username: string) => {
       device = await this.#directory.bySipUser(username);
       return device?.ha1;
-    });
+    };
+    // A datagram's source is easily forged: only who received the challenge there may answer it. Otherwise a device
+    // could register the address of a trunk, whose calls would be taken for its own, or of somebody to be flooded.
+    const client = flow.protocol === 'udp' ? flow.remote.host : '';
+    const verdict = await this.#digest.verifyAsync(request, lookup, client);
     if (verdict.result === 'ok' && device !== undefined) {
       const { ha1: _, ...identity } = device;
       return { ok: true, device: identity };
     }
-    const challenges = this.#digest.challenge({ stale: verdict.result === 'stale' });
+    const challenges = this.#digest.challenge({ stale: verdict.result === 'stale', client });
     const name = challenge === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate';
     return { ok: false, status: challenge, headers: challenges.map((value) => [name, value]) };
   }

@@ -49,6 +49,14 @@ function answerTo(challenges: string[], options: Answer = {}): SipRequest {
 }
 
 describe('DigestServer', () => {
+  it('accepts the answer from the client that was challenged only, and tells another to answer anew', () => {
+    const { server } = setUp();
+    const request = answerTo(server.challenge({ client: '192.0.2.1' }));
+    expect(server.verify(request, lookup, '192.0.2.2').result).toBe('stale');
+    expect(server.verify(request, lookup).result).toBe('stale');
+    expect(server.verify(request, lookup, '192.0.2.1').result).toBe('ok');
+  });
+
   it('offers SHA-256 first, then MD5, each with qop=auth and one nonce (RFC 8760 2.4)', () => {
     const challenges = setUp()
       .server.challenge()

@@ -58,9 +58,10 @@ export class DigestServer {
   /**
    * Values for WWW-Authenticate or Proxy-Authenticate, one header line each, the preferred algorithm first: the client
    * takes the first that it knows (RFC 8760 2.4).
+   * @param options.client whom it goes to, such as an IP address: the answer is accepted from there only (RFC 7616 5.4)
    */
-  challenge(options: { stale?: boolean } = {}): string[] {
-    const nonce = this.#mint.issue(this.#options.now());
+  challenge(options: { stale?: boolean; client?: string } = {}): string[] {
+    const nonce = this.#mint.issue(this.#options.now(), options.client ?? '');
     const stale = options.stale === true ? ', stale=true' : '';
     return this.#algorithms.map(
       (algorithm) =>
@@ -76,21 +77,23 @@ export class DigestServer {
   /**
    * Checks Authorization and Proxy-Authorization. Each call uses its count up: call it once per request, after
    * retransmissions are absorbed. An unknown user costs the same time as a wrong password.
+   * @param client as given to `challenge`; right credentials with the nonce of another client are `stale`
    */
-  verify(request: SipRequest, lookup: (username: string) => Ha1 | undefined): DigestVerdict {
+  verify(request: SipRequest, lookup: (username: string) => Ha1 | undefined, client = ''): DigestVerdict {
     const credentials = this.#credentials(request);
     if (credentials === undefined) return { result: 'missing' };
-    return this.#judge(request, credentials, lookup(credentials.username));
+    return this.#judge({ request, client }, credentials, lookup(credentials.username));
   }
 
   /** {@link verify} for users that are looked up asynchronously. */
   async verifyAsync(
     request: SipRequest,
     lookup: (username: string) => Promise<Ha1 | undefined>,
+    client = '',
   ): Promise<DigestVerdict> {
     const credentials = this.#credentials(request);
     if (credentials === undefined) return { result: 'missing' };
-    return this.#judge(request, credentials, await lookup(credentials.username));
+    return this.#judge({ request, client }, credentials, await lookup(credentials.username));
   }
 
   /** The first credentials for our realm, those with an algorithm we know before others. */
@@ -117,14 +120,19 @@ export class DigestServer {
     return { username, params, algorithm: offered ? algorithm : undefined };
   }
 
-  #judge(request: SipRequest, credentials: Credentials, known: Ha1 | undefined): DigestVerdict {
+  #judge(
+    { request, client }: { request: SipRequest; client: string },
+    credentials: Credentials,
+    known: Ha1 | undefined,
+  ): DigestVerdict {
     const { username } = credentials;
     // Computed for known users too, so that the time tells nothing.
     const nobody = this.#nobody(username);
     const proof = this.#proof(request, credentials, known ?? nobody);
     // An unknown user gets as far as anybody with a wrong password.
     if (proof === undefined || !proof.right || known === undefined) return { result: 'bad', username };
-    return this.#fresh(proof.nonce, proof.count) ? { result: 'ok', username } : { result: 'stale', username };
+    const fresh = this.#fresh(proof.nonce, client, proof.count);
+    return { result: fresh ? 'ok' : 'stale', username };
   }
 
   /** Computes and compares the response; undefined when the credentials are no digest that we accept. */
@@ -152,14 +160,14 @@ export class DigestServer {
     return { right: right && sameResource(uri, request.uri), nonce, count: form.count };
   }
 
-  #fresh(nonce: string, count: number | 'whole'): boolean {
+  #fresh(nonce: string, client: string, count: number | 'whole'): boolean {
     const now = this.#options.now();
     const oldest = now - this.#options.nonceLifetimeMs;
     if (now >= this.#nextSweep) {
       this.#guard.forgetBefore(oldest);
       this.#nextSweep = now + this.#options.nonceLifetimeMs / 4;
     }
-    const issuedAt = this.#mint.issuedAt(nonce);
+    const issuedAt = this.#mint.issuedAt(nonce, client);
     if (issuedAt === undefined || issuedAt < oldest) return false;
     return this.#guard.take(nonce, issuedAt, count);
   }

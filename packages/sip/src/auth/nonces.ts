@@ -16,25 +16,27 @@ export class NonceMint {
     this.#secret = secret;
   }
 
-  /** A nonce issued at `now` (unix ms): 40 characters of base64url. */
-  issue(now: number): string {
+  /** A nonce issued at `now` (unix ms) to `client`: 40 characters of base64url. */
+  issue(now: number, client: string): string {
     const payload = Buffer.concat([Buffer.alloc(stampBytes), randomBytes(randomPart)]);
     payload.writeUIntBE(now, 0, stampBytes);
-    return Buffer.concat([payload, this.#mac(payload)]).toString('base64url');
+    return Buffer.concat([payload, this.#mac(payload, client)]).toString('base64url');
   }
 
-  /** When the nonce was issued (unix ms), or undefined when it is not from here. */
-  issuedAt(nonce: string): number | undefined {
+  /** When the nonce was issued (unix ms), or undefined when it is not from here, or was issued to another client. */
+  issuedAt(nonce: string, client: string): number | undefined {
     // One text per nonce: base64url decoding would accept others, and the replay guard compares texts.
     if (!/^[A-Za-z0-9_-]{40}$/.test(nonce)) return undefined;
     const bytes = Buffer.from(nonce, 'base64url');
     if (bytes.length !== nonceBytes) return undefined;
     const payload = bytes.subarray(0, stampBytes + randomPart);
-    if (!timingSafeEqual(bytes.subarray(stampBytes + randomPart), this.#mac(payload))) return undefined;
+    if (!timingSafeEqual(bytes.subarray(stampBytes + randomPart), this.#mac(payload, client)))
+      return undefined;
     return payload.readUIntBE(0, stampBytes);
   }
 
-  #mac(payload: Uint8Array): Buffer {
-    return createHmac('sha256', this.#secret).update('nonce').update(payload).digest().subarray(0, macBytes);
+  #mac(payload: Uint8Array, client: string): Buffer {
+    const mac = createHmac('sha256', this.#secret).update('nonce').update(payload).update(client);
+    return mac.digest().subarray(0, macBytes);
   }
 }
