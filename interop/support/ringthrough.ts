@@ -63,6 +63,8 @@ export class Ringthrough {
       sip: { host: '127.0.0.1', port: sipPort },
       media: { host: '127.0.0.1', webrtcPort, rtpPorts },
       lab: { enabled: options.lab ?? false },
+      // SIPp registers in one run and answers in another: in between there is nobody to ask.
+      registration: { softphonePingSeconds: 0 },
       carriers: options.lab ? labCarriers(trunkPort, await freePort()) : [testCarrier(trunkPort, sms)],
     };
     for (const [key, value] of Object.entries(options.config ?? {})) {

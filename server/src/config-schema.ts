@@ -133,6 +133,12 @@ const registration = z.strictObject({
   webSocketPingSeconds: seconds
     .default(10)
     .describe('A connection without an answer by the next ping is closed'),
+  softphonePingSeconds: z
+    .number()
+    .min(0)
+    .default(15)
+    .describe('Softphones are asked (OPTIONS) whether they live; 0: never'),
+  softphonePatienceSeconds: seconds.default(10).describe('Without an answer for so long, they do not'),
   maxBindingsPerDevice: positive.default(5).describe('Contacts of one SIP user'),
 });
 

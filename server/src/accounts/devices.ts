@@ -82,7 +82,8 @@ export class Devices {
               .selectFrom('bindings')
               .select('bindings.device_id')
               .whereRef('bindings.device_id', '=', 'devices.id')
-              .where('bindings.expires_at', '>', now),
+              .where('bindings.expires_at', '>', now)
+              .where('bindings.silent', '=', 0),
           )
           .as('registered'),
       )

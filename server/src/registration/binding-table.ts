@@ -1,9 +1,8 @@
 import type { Flow, Target } from '@ringthrough/sip';
-import type { DeviceIdentity } from './device-directory.ts';
-import type { Binding } from './register-contacts.ts';
+import type { DeviceIdentity, KnownBinding } from './device-directory.ts';
 
 /** A binding in use. Connections are reached over the flow they registered on (RFC 5626 section 3.3). */
-export interface LiveBinding extends Binding {
+export interface LiveBinding extends KnownBinding {
   /** Connections only. */
   flow: Flow | undefined;
 }
@@ -29,6 +28,7 @@ export class BindingTable {
   readonly #byAccount = new Map<string, Set<string>>();
   /** The devices behind each UDP address and each flow. */
   readonly #bySource = new Map<string, Set<string>>();
+  readonly #byBinding = new WeakMap<LiveBinding, string>();
 
   get(deviceId: string): RegisteredDevice | undefined {
     return this.#byDevice.get(deviceId);
@@ -53,6 +53,13 @@ export class BindingTable {
     return [...(this.#bySource.get(sourceKey(flow.protocol, addressText(flow.remote), flow)) ?? [])];
   }
 
+  /** The device that has this very binding now. */
+  ownerOf(binding: LiveBinding): RegisteredDevice | undefined {
+    const owner = this.#byBinding.get(binding);
+    const device = owner === undefined ? undefined : this.#byDevice.get(owner);
+    return device?.bindings.includes(binding) ? device : undefined;
+  }
+
   set(device: DeviceIdentity, bindings: readonly LiveBinding[]): void {
     for (const binding of this.#byDevice.get(device.deviceId)?.bindings ?? []) {
       const key = sourceKey(binding.transport, binding.remote, binding.flow);
@@ -61,6 +68,7 @@ export class BindingTable {
       if (ids?.size === 0) this.#bySource.delete(key);
     }
     for (const binding of bindings) {
+      this.#byBinding.set(binding, device.deviceId);
       const key = sourceKey(binding.transport, binding.remote, binding.flow);
       this.#bySource.set(key, (this.#bySource.get(key) ?? new Set()).add(device.deviceId));
     }

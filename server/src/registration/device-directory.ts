@@ -14,8 +14,13 @@ export interface DeviceWithSecret extends DeviceIdentity {
   ha1: { md5: string; sha256: string };
 }
 
+/** A binding, and whether its device answers. */
+export interface KnownBinding extends Binding {
+  silent: boolean;
+}
+
 export interface StoredBinding extends DeviceIdentity {
-  binding: Binding;
+  binding: KnownBinding;
 }
 
 /** The devices and bindings tables, as the registrar uses them. */
@@ -42,8 +47,21 @@ export class DeviceDirectory {
     };
   }
 
+  /** Notes that a binding's device does not answer, or that it does again. */
+  async saveSilence(deviceId: string, binding: KnownBinding, now: number): Promise<void> {
+    const { contactUri, silent } = binding;
+    await this.#store
+      .updateTable('bindings')
+      .set({ silent: silent ? 1 : 0 })
+      .where('device_id', '=', deviceId)
+      .where('contact_uri', '=', contactUri)
+      .execute();
+    if (silent) return;
+    await this.#store.updateTable('devices').set({ last_seen_at: now }).where('id', '=', deviceId).execute();
+  }
+
   /** Replaces the bindings of a device and notes that it was seen. Durable when it resolves. */
-  async save(deviceId: string, bindings: readonly Binding[], seenAt: number): Promise<void> {
+  async save(deviceId: string, bindings: readonly KnownBinding[], seenAt: number): Promise<void> {
     await this.#store.transaction().execute(async (trx) => {
       await trx.deleteFrom('bindings').where('device_id', '=', deviceId).execute();
       if (bindings.length > 0) {
@@ -88,12 +106,13 @@ export class DeviceDirectory {
         userAgent: row.user_agent ?? undefined,
         registeredAt: row.registered_at,
         expiresAt: row.expires_at,
+        silent: row.silent === 1,
       },
     }));
   }
 }
 
-function row(deviceId: string, binding: Binding) {
+function row(deviceId: string, binding: KnownBinding) {
   return {
     device_id: deviceId,
     contact_uri: binding.contactUri,
@@ -105,5 +124,6 @@ function row(deviceId: string, binding: Binding) {
     user_agent: binding.userAgent ?? null,
     registered_at: binding.registeredAt,
     expires_at: binding.expiresAt,
+    silent: binding.silent ? (1 as const) : (0 as const),
   };
 }

@@ -3,15 +3,18 @@ import {
   computeHa1,
   type Flow,
   SipRequest,
-  type SipResponse,
+  SipResponse,
   SipStack,
+  StreamFramer,
+  type StreamSocket,
+  serializeMessage,
 } from '@ringthrough/sip';
 import { MemoryNetwork, VirtualClock } from '@ringthrough/sip/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LocalFabric } from '../fabric/index.ts';
 import { createLogger } from '../log.ts';
 import { openStore, type Store } from '../store/index.ts';
-import { Registrar } from './index.ts';
+import { askSoftphone, Registrar } from './index.ts';
 
 const realm = 'ringthrough';
 const serverAddress = { protocol: 'udp', host: '10.0.0.1', port: 5060 } as const;
@@ -46,6 +49,11 @@ function createRegistrar(): Registrar {
       maxBindingsPerDevice: 3,
     },
     pingIntervalMs: 10_000,
+    softphones: {
+      periodMs: 15_000,
+      patienceMs: 10_000,
+      ask: (address) => askSoftphone(stack, 'localhost')(address),
+    },
   });
 }
 
@@ -319,6 +327,76 @@ describe('going away (R-REG-LOST)', () => {
     await clock.advance(1_000);
   });
 
+  test('a softphone on UDP that fell silent is not available, and is again when it answers', async () => {
+    await register();
+    await clock.advance(120_000);
+    expect(await contacts()).toHaveLength(1);
+    network.cut('10.0.0.2');
+    await clock.advance(26_000);
+    expect(await contacts()).toEqual([]);
+    expect(events).toEqual(['registered one', 'connection-lost one']);
+    expect(await storedBindings()).toMatchObject([{ silent: 1 }]);
+    await registrar.close();
+    registrar = createRegistrar();
+    await registrar.start();
+    expect(await contacts()).toEqual([]);
+    network.mend('10.0.0.2');
+    await clock.advance(50_000);
+    expect(await contacts()).toHaveLength(1);
+    expect(await storedBindings()).toMatchObject([{ silent: 0 }]);
+    expect(events).toEqual(['registered one', 'connection-lost one', 'registered one']);
+  });
+
+  test('a silent softphone that registers again is believed at once; one that does not runs out quietly', async () => {
+    await register({ headers: [['Expires', '120']] });
+    network.cut('10.0.0.2');
+    await clock.advance(26_000);
+    network.mend('10.0.0.2');
+    await register({ headers: [['Expires', '60']] });
+    expect(await contacts()).toHaveLength(1);
+    network.cut('10.0.0.2');
+    await clock.advance(70_000);
+    expect(events).toEqual([
+      'registered one',
+      'connection-lost one',
+      'registered one',
+      'connection-lost one',
+    ]);
+    expect(await storedBindings()).toEqual([]);
+    network.mend('10.0.0.2');
+  });
+
+  test('any response is a sign of life, also an error', async () => {
+    phone.on('request', (incoming) => incoming.respond(503));
+    await register();
+    await clock.advance(60_000);
+    expect(await contacts()).toHaveLength(1);
+  });
+
+  test('a half-open TCP connection is found', async () => {
+    await register({ protocol: 'tcp' });
+    await clock.advance(100_000);
+    expect(await contacts()).toHaveLength(1);
+    network.cut('10.0.0.2');
+    await clock.advance(26_000);
+    expect(await contacts()).toEqual([]);
+    expect(events).toEqual(['registered one', 'connection-lost one']);
+    network.mend('10.0.0.2');
+    await clock.advance(1_000);
+  });
+
+  test('a TCP softphone that answers OPTIONS and no CRLF keeps its connection', async () => {
+    const quiet = new QuietTcpPhone();
+    await clock.advance(1_000);
+    expect(await contacts()).toHaveLength(1);
+    await clock.advance(100_000);
+    expect(await contacts()).toHaveLength(1);
+    expect(quiet.optionsAnswered).toBeGreaterThan(3);
+    quiet.close();
+    await clock.advance(100);
+    expect([await contacts(), stack.stats().flows]).toEqual([[], 0]);
+  });
+
   test('a device that is removed ends at once', async () => {
     await register();
     fabric.publish('device.removed', { accountId: 'ann', deviceId: 'one' });
@@ -340,3 +418,54 @@ describe('going away (R-REG-LOST)', () => {
     expect(await contacts()).toEqual([]);
   });
 });
+
+/** Over TCP: registers, answers OPTIONS, and knows nothing of CRLF keep-alive, as RFC 3261 by itself has it. */
+class QuietTcpPhone {
+  optionsAnswered = 0;
+  readonly #socket: StreamSocket;
+  readonly #framer = new StreamFramer();
+
+  constructor() {
+    this.#socket = network.host('10.0.0.3').connectTcp(serverAddress);
+    this.#socket.handle({
+      open: () => this.#register(1),
+      data: (bytes) => {
+        for (const item of this.#framer.push(bytes)) if ('message' in item) this.#received(item.message);
+      },
+      close: () => undefined,
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #received(message: SipRequest | SipResponse): void {
+    if (message.kind === 'request') {
+      this.optionsAnswered += 1;
+      const headers = [...message.headers.entries()].filter(([name]) =>
+        ['Via', 'From', 'To', 'Call-ID', 'CSeq'].includes(name),
+      );
+      this.#socket.write(serializeMessage(new SipResponse(200, 'OK', { headers })));
+    } else if (message.status === 401) {
+      const request = { method: 'REGISTER', uri: 'sip:localhost', username: 'done', password };
+      this.#register(2, answerChallenge({ headers: message.headers, ...request }));
+    }
+  }
+
+  #register(sequence: number, credentials?: { name: string; value: string }): void {
+    const request = new SipRequest('REGISTER', 'sip:localhost', {
+      headers: [
+        ['Via', `SIP/2.0/TCP 10.0.0.3;branch=z9hG4bKquiet${sequence}`],
+        ['Max-Forwards', '70'],
+        ['From', '<sip:done@localhost>;tag=quiet'],
+        ['To', '<sip:done@localhost>'],
+        ['Call-ID', 'quiet'],
+        ['CSeq', `${sequence} REGISTER`],
+        ['Contact', '<sip:done@10.0.0.3;transport=tcp>'],
+      ],
+    });
+    if (credentials) request.headers.add(credentials.name, credentials.value);
+    this.#socket.write(serializeMessage(request));
+  }
+}

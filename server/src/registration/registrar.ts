@@ -19,10 +19,19 @@ import {
   type LiveBinding,
 } from './binding-table.ts';
 import { DeviceDirectory, type DeviceIdentity, type DeviceWithSecret } from './device-directory.ts';
+import { LivenessWatch, trueWithin } from './liveness.ts';
 import { applyRegister, type RegisterLimits } from './register-contacts.ts';
 import { SerialQueues } from './serial-queues.ts';
 
 type UnregisteredWhy = FabricEvents['device.unregistered']['why'];
+
+/** How softphones are asked whether they live: they have no WebSocket whose pings they would answer. */
+export interface SoftphoneLiveness {
+  periodMs: number;
+  patienceMs: number;
+  /** Sends OPTIONS (RFC 3261 section 11); true for any response, false when none came. */
+  ask: (address: DeviceAddress) => Promise<boolean>;
+}
 
 export interface RegistrarOptions {
   store: Store;
@@ -39,6 +48,8 @@ export interface RegistrarOptions {
   limits: RegisterLimits;
   /** How often a connection with bindings is asked whether it lives; it has as long to answer. */
   pingIntervalMs: number;
+  /** Absent: softphones are believed until they expire. */
+  softphones?: SoftphoneLiveness | undefined;
 }
 
 export type Authentication =
@@ -49,7 +60,7 @@ export type Authentication =
 /**
  * The SIP registrar (RFC 3261 section 10.3) and the place to ask who can be reached (R-REG, R-REG-LOST, R-QUERY).
  * A registration that was answered with 200 is stored. A binding lives as long as its connection, at most until it
- * expires.
+ * expires. One over UDP is believed as long as its device answers; it is asked on, and believed again when it does.
  */
 export class Registrar {
   readonly #options: RegistrarOptions;
@@ -59,6 +70,9 @@ export class Registrar {
   readonly #queues = new SerialQueues();
   /** Flows that are watched for their end, by id. */
   readonly #watched = new Map<string, { flow: Flow; stop: () => void }>();
+  readonly #liveness: LivenessWatch<LiveBinding> | undefined;
+  /** TCP connections with a question open. */
+  readonly #asked = new Set<Flow>();
   readonly #unsubscribe: () => void;
   #expiryTimer: unknown;
   /** When the expiry timer is due. */
@@ -72,6 +86,16 @@ export class Registrar {
     const digest = { realm, nonceLifetimeMs, secret, now };
     this.#digest = new DigestServer(algorithms === undefined ? digest : { ...digest, algorithms });
     this.#directory = new DeviceDirectory(options.store);
+    const { softphones, clock } = options;
+    this.#liveness =
+      softphones &&
+      new LivenessWatch({
+        clock,
+        ...softphones,
+        ask: (binding) => this.#ask(binding),
+        silent: (binding) => this.#setSilent(binding, true),
+        answered: (binding) => this.#setSilent(binding, false),
+      });
     this.#unsubscribe = options.fabric.subscribe('device.removed', ({ deviceId }) => {
       void this.removeDevice(deviceId);
     });
@@ -79,11 +103,15 @@ export class Registrar {
 
   /** Takes the UDP bindings that a restart has left; those of connections are gone. */
   async start(): Promise<void> {
-    for (const stored of await this.#directory.restore(this.#options.now())) {
-      const { binding, ...device } = stored;
+    const restored = await this.#directory.restore(this.#options.now());
+    const periodMs = this.#options.softphones?.periodMs ?? 0;
+    for (const [index, { binding: stored, ...device }] of restored.entries()) {
       const bindings = this.#table.get(device.deviceId)?.bindings ?? [];
-      this.#table.set(device, [...bindings, { ...binding, flow: undefined }]);
-      this.#armExpiry([{ ...binding, flow: undefined }]);
+      const binding = { ...stored, flow: undefined };
+      this.#table.set(device, [...bindings, binding]);
+      this.#armExpiry([binding]);
+      // Spread over the period: not all of them at once.
+      this.#liveness?.watch(binding, (periodMs * index) / restored.length);
     }
     this.#armPing();
   }
@@ -147,7 +175,7 @@ export class Registrar {
     const now = this.#options.now();
     return this.#table.ofAccount(accountId).flatMap((device) =>
       device.bindings
-        .filter((binding) => binding.expiresAt > now)
+        .filter((binding) => binding.expiresAt > now && !binding.silent)
         .map((binding) => addressOf(device, binding))
         .filter((address) => address !== undefined),
     );
@@ -181,6 +209,7 @@ export class Registrar {
     this.#options.clock.clearTimeout(this.#pingTimer);
     for (const { stop } of this.#watched.values()) stop();
     this.#watched.clear();
+    this.#liveness?.close();
     await this.#queues.idle();
   }
 
@@ -207,7 +236,7 @@ export class Registrar {
         const old = known.get(binding.contactUri);
         return old?.registeredAt === binding.registeredAt && old.cseq === binding.cseq
           ? old
-          : { ...binding, flow: connection };
+          : { ...binding, flow: connection, silent: false };
       });
       await this.#change(device, bindings, 'logout');
     }
@@ -236,15 +265,16 @@ export class Registrar {
     const alive = bindings.filter((binding) => !binding.flow?.closed);
     this.#table.set(device, alive);
     this.#watch(alive);
+    this.#watchLiveness(before, alive);
     this.#armExpiry(alive);
-    const isKept = (old: LiveBinding) =>
-      alive.some((binding) => binding.contactUri === old.contactUri && binding.flow?.id === old.flow?.id);
-    const isNew = (binding: LiveBinding) =>
-      !before.some((old) => binding.contactUri === old.contactUri && binding.flow?.id === old.flow?.id);
-    if (before.some((old) => !isKept(old))) {
+    const among = (list: readonly LiveBinding[], { contactUri, flow }: LiveBinding) =>
+      list.some((other) => !other.silent && other.contactUri === contactUri && other.flow?.id === flow?.id);
+    if (before.some((old) => !old.silent && !among(alive, old))) {
       this.#options.fabric.publish('device.unregistered', { accountId, deviceId, why });
     }
-    if (alive.some(isNew)) this.#options.fabric.publish('device.registered', { accountId, deviceId });
+    if (alive.some((binding) => !binding.silent && !among(before, binding))) {
+      this.#options.fabric.publish('device.registered', { accountId, deviceId });
+    }
     if (alive.length < bindings.length) await this.#directory.save(deviceId, alive, this.#options.now());
   }
 
@@ -253,6 +283,38 @@ export class Registrar {
       if (flow === undefined || this.#watched.has(flow.id)) continue;
       this.#watched.set(flow.id, { flow, stop: flow.onClose(() => this.#flowClosed(flow)) });
     }
+  }
+
+  /** A REGISTER is as good as an answer: each makes a new binding, which is watched from the start. */
+  #watchLiveness(before: readonly LiveBinding[], after: readonly LiveBinding[]): void {
+    if (this.#liveness === undefined || this.#closed) return;
+    for (const old of before) if (!after.includes(old)) this.#liveness.forget(old);
+    for (const binding of after) {
+      if (binding.transport === 'udp' && !before.includes(binding)) this.#liveness.watch(binding);
+    }
+  }
+
+  async #ask(binding: LiveBinding): Promise<boolean> {
+    const device = this.#table.ownerOf(binding);
+    const address = device && addressOf(device, binding);
+    return address !== undefined && (this.#options.softphones?.ask(address) ?? true);
+  }
+
+  /** Counts at once; then it is stored, then told. */
+  #setSilent(binding: LiveBinding, silent: boolean): void {
+    const device = this.#table.ownerOf(binding);
+    if (device === undefined || binding.silent === silent) return;
+    binding.silent = silent;
+    const { accountId, deviceId } = device;
+    const { fabric, log, now } = this.#options;
+    this.#queues
+      .run(deviceId, async () => {
+        if (this.#table.ownerOf(binding) === undefined) return;
+        await this.#directory.saveSilence(deviceId, { ...binding, silent }, now());
+        if (!silent) fabric.publish('device.registered', { accountId, deviceId });
+        else fabric.publish('device.unregistered', { accountId, deviceId, why: 'connection-lost' });
+      })
+      .catch((error: unknown) => log.error({ err: error }, 'cannot note that a device is silent'));
   }
 
   /** R-REG-LOST: what registered over this connection cannot be reached any more. */
@@ -308,7 +370,24 @@ export class Registrar {
   }
 
   async #ping(flow: Flow): Promise<void> {
-    const alive = await flow.ping?.(this.#options.pingIntervalMs);
+    const { pingIntervalMs } = this.#options;
+    const alive = await (flow.protocol === 'ws' ? flow.ping?.(pingIntervalMs) : this.#pingStream(flow));
     if (alive === false && !this.#closed) flow.close();
+  }
+
+  /** A softphone need not answer our CRLF: in RFC 5626 section 3.5.1 the pings are its own. OPTIONS it must answer. */
+  async #pingStream(flow: Flow): Promise<boolean> {
+    const { softphones, clock, pingIntervalMs } = this.#options;
+    if (softphones === undefined || this.#asked.has(flow)) return true;
+    this.#asked.add(flow);
+    try {
+      if (await flow.ping?.(pingIntervalMs / 2)) return true;
+      const bindings = this.#table.behind(flow).flatMap((id) => this.#table.get(id)?.bindings ?? []);
+      const binding = bindings.find((other) => other.flow?.id === flow.id);
+      if (binding === undefined) return true;
+      return await trueWithin(clock, softphones.patienceMs, this.#ask(binding));
+    } finally {
+      this.#asked.delete(flow);
+    }
   }
 }

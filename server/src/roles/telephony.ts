@@ -6,7 +6,7 @@ import { type Config, sipRealm } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
 import type { Logger } from '../log.ts';
 import { EmbeddedMediaPlane } from '../media/index.ts';
-import { Registrar } from '../registration/index.ts';
+import { askSoftphone, Registrar } from '../registration/index.ts';
 import { explainListenError } from '../start-error.ts';
 import { deriveKey, type Store } from '../store/index.ts';
 import type { Teardown } from './teardown.ts';
@@ -44,7 +44,7 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   const screen: SipStackOptions['screen'] = (request, flow) => late.calls?.screen(request, flow) ?? false;
   const stack = createStack(options, screen);
   teardown.add('sip', () => stack.close());
-  const registrar = createRegistrar(options);
+  const registrar = createRegistrar(options, stack);
   teardown.add('registrar', () => registrar.close());
   const alerting = createAlerting(options, registrar);
   const calls = createCalls(options, { stack, media, registrar, alerting });
@@ -106,8 +106,17 @@ function createStack(
   });
 }
 
-function createRegistrar({ config, store, fabric, log, masterKey }: TelephonyOptions): Registrar {
-  const { webSocketPingSeconds, ...limits } = config.registration;
+function createRegistrar(
+  { config, store, fabric, log, masterKey }: TelephonyOptions,
+  stack: SipStack,
+): Registrar {
+  const { webSocketPingSeconds, softphonePingSeconds, softphonePatienceSeconds, ...limits } =
+    config.registration;
+  const softphones = {
+    periodMs: softphonePingSeconds * 1000,
+    patienceMs: softphonePatienceSeconds * 1000,
+    ask: askSoftphone(stack, config.sip.domain),
+  };
   return new Registrar({
     store,
     fabric,
@@ -120,6 +129,7 @@ function createRegistrar({ config, store, fabric, log, masterKey }: TelephonyOpt
     secret: deriveKey(masterKey, 'digest nonces').toString('base64'),
     limits,
     pingIntervalMs: webSocketPingSeconds * 1000,
+    softphones: softphonePingSeconds > 0 ? softphones : undefined,
   });
 }
 

@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely';
+
 /** The tables. Times are unix milliseconds, ids random text, flags 0 or 1; `null` is "not (yet)". */
 export interface Database {
   accounts: AccountsTable;
@@ -89,6 +91,8 @@ export interface BindingsTable {
   user_agent: string | null;
   registered_at: number;
   expires_at: number;
+  /** 1: the device does not answer; it cannot be reached until it does. */
+  silent: Generated<0 | 1>;
 }
 
 export type CallOutcome =
