@@ -134,17 +134,21 @@ export class ConnectionPool {
     else this.#perAddress.set(host, left);
   }
 
-  /** Looks for idle connections, ten times in their life, as long as there are connections. */
+  /** Looks after idle connections, as long as there are connections. */
   #armSweep(): void {
     if (this.#sweep !== undefined) return;
     const { clock, limits } = this.#options;
-    this.#sweep = clock.setTimeout(() => {
-      this.#sweep = undefined;
-      const oldest = clock.now() - limits.idleConnectionMs;
-      for (const flow of [...this.#connections, ...this.#webSockets])
-        if (flow.lastUsed < oldest && !flow.watched) flow.close();
-      if (this.size > 0 && !this.#closed) this.#armSweep();
-    }, limits.idleConnectionMs / 10);
+    this.#sweep = clock.setTimeout(
+      () => {
+        this.#sweep = undefined;
+        const oldest = clock.now() - limits.idleConnectionMs;
+        for (const flow of [...this.#connections, ...this.#webSockets])
+          if (flow.lastUsed < oldest && !flow.watched) flow.close();
+        for (const connection of this.#connections) connection.keepAlive();
+        if (this.size > 0 && !this.#closed) this.#armSweep();
+      },
+      Math.min(limits.idleConnectionMs / 10, limits.keepAliveMs / 4),
+    );
   }
 }
 

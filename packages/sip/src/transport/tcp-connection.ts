@@ -23,6 +23,12 @@ export class TcpConnection extends BaseFlow {
   #unsent = new Set<SendFailed>();
   #open: boolean;
   #lastUsed: number;
+  #lastHeard: number;
+  /** When a keep-alive of ours left that nothing has come after. */
+  #asked: number | undefined;
+  #pongDue = false;
+  /** Whether the peer answers keep-alives: not every one of RFC 3261 does. */
+  #answers: 'unknown' | 'yes' | 'no' = 'unknown';
   /** Runs while the connection opens, or waits for the peer to take our last bytes. */
   #deadline: unknown;
   #pongs: Array<(alive: boolean) => void> = [];
@@ -45,9 +51,10 @@ export class TcpConnection extends BaseFlow {
     this.#framer = new StreamFramer(options.limits);
     this.#open = options.open;
     this.#lastUsed = options.clock.now();
+    this.#lastHeard = this.#lastUsed;
   }
 
-  /** When bytes last went either way, in the time of the clock. */
+  /** When a message last went either way, in the time of the clock. */
   get lastUsed(): number {
     return this.#lastUsed;
   }
@@ -84,8 +91,12 @@ export class TcpConnection extends BaseFlow {
   }
 
   close(): void {
+    this.#abandon(new Error('connection closed by us'));
+  }
+
+  #abandon(why: Error): void {
     this.#socket.destroy();
-    this.#ended(new Error('connection closed by us'));
+    this.#ended(why);
   }
 
   ping(timeoutMs: number): Promise<boolean> {
@@ -98,21 +109,58 @@ export class TcpConnection extends BaseFlow {
         resolve(alive);
       };
       this.#pongs.push(answer);
-      this.send(ping, () => answer(false));
+      this.#writePing();
     });
   }
 
+  /**
+   * To be called every few seconds: keeps the way through NATs open and finds a peer that is gone. One that never
+   * answered is asked once, late enough for the kernel's own probes to have told if it is gone (`streamOptions`).
+   */
+  keepAlive(): void {
+    if (!this.#open || this.closed || this.#answers === 'no') return;
+    const { keepAliveMs, keepAliveTimeoutMs } = this.#limits;
+    const now = this.#clock.now();
+    if (this.#asked === undefined) {
+      const patience = this.#answers === 'yes' ? keepAliveMs : keepAliveMs * 2;
+      if (now - this.#lastHeard < patience) return;
+      this.#asked = now;
+      this.#writePing();
+    } else if (now - this.#asked >= keepAliveTimeoutMs) {
+      if (this.#answers === 'yes') this.#abandon(new Error('no answer to a keep-alive'));
+      else this.#answers = 'no';
+    }
+  }
+
   #data(bytes: Uint8Array): void {
-    this.#lastUsed = this.#clock.now();
+    this.#lastHeard = this.#clock.now();
+    this.#asked = undefined;
     for (const item of this.#framer.push(bytes)) {
       if (this.closed) return;
+      if (!('keepAlive' in item)) this.#lastUsed = this.#lastHeard;
       if ('message' in item) this.#events?.message(item.message);
       else if ('error' in item) {
         this.#events?.malformed(item.error, item.partial);
         if (item.fatal) this.#finish();
-      } else if (item.keepAlive === 'ping') this.send(pong, () => {});
-      else for (const alive of this.#pongs) alive(true);
+      } else if (item.keepAlive === 'ping') this.#answerPing();
+      else {
+        // Half of a ping of the peer's own looks the same.
+        if (this.#pongDue) this.#answers = 'yes';
+        this.#pongDue = false;
+        for (const alive of this.#pongs) alive(true);
+      }
     }
+  }
+
+  #writePing(): void {
+    this.#pongDue = true;
+    this.#socket.write(ping);
+  }
+
+  #answerPing(): void {
+    // Whoever asks without reading the answers is not answered for ever.
+    if (this.#socket.bufferedBytes + pong.length <= this.#limits.maxBufferedBytes) this.#socket.write(pong);
+    else this.#abandon(new Error('peer does not read'));
   }
 
   /** Framing is lost: what was answered may still leave, then it is over. */

@@ -14,6 +14,7 @@ import type {
   TlsOptions,
   TlsServerOptions,
 } from './network.ts';
+import { answerStun } from './stun.ts';
 import type {
   Clock,
   Endpoint,
@@ -201,9 +202,11 @@ export class TransportLayer {
   }
 
   #message(bytes: Uint8Array, flow: BaseFlow): void {
-    // Keep-alives of every kind: empty datagrams, CRLF (RFC 5626), four zero bytes (some SBCs).
+    // Keep-alives of every kind: empty datagrams, CRLF and STUN (RFC 5626), four zero bytes (some SBCs).
     const first = bytes[0];
     if (first === undefined || first === 0 || (first === 13 && bytes.length <= 4)) {
+      const mapped = flow.protocol === 'udp' ? answerStun(bytes, flow.remote) : undefined;
+      if (mapped) flow.send(mapped, () => {});
       if (flow.reliable && bytes.length === 4 && first === 13) flow.send(Buffer.from('\r\n'), () => {});
       return;
     }

@@ -66,8 +66,12 @@ export interface StackLimits extends SipLimits {
   maxConnectionsPerAddress: number;
   /** Bytes waiting to be written to one connection; beyond, the connection is closed. */
   maxBufferedBytes: number;
-  /** A connection that carried nothing for so long, and that nobody watches or uses, is closed. */
+  /** A connection that carried no message for so long, and that nobody watches, is closed. */
   idleConnectionMs: number;
+  /** A TCP or TLS connection on which the peer was not heard for so long is asked whether it lives (double CRLF). */
+  keepAliveMs: number;
+  /** A peer that has answered this before, and does not within so long, is gone: RFC 5626 section 4.4.1. */
+  keepAliveTimeoutMs: number;
   /** How long a TCP connection may take to open, and a TLS handshake on either side. */
   connectTimeoutMs: number;
   /** Live server transactions; beyond, new requests are answered 503 without a transaction. */
@@ -99,6 +103,8 @@ export const defaultLimits: StackLimits = {
   maxConnectionsPerAddress: 200,
   maxBufferedBytes: 1 << 20,
   idleConnectionMs: 600_000,
+  keepAliveMs: 20_000,
+  keepAliveTimeoutMs: 10_000,
   connectTimeoutMs: 5_000,
   maxServerTransactions: 20_000,
 };

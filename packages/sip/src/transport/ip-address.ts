@@ -1,0 +1,20 @@
+import { isIPv4 } from 'node:net';
+
+/** The bytes of an IP address: four, or sixteen for IPv6 in any of its spellings (RFC 4291 section 2.2). */
+export function hostBytes(host: string): number[] {
+  if (isIPv4(host)) return host.split('.').map(Number);
+  const [left = '', right] = host.replace(/%.*$/, '').split('::');
+  const head = groupBytes(left);
+  if (right === undefined) return head;
+  const tail = groupBytes(right);
+  return [...head, ...new Array<number>(16 - head.length - tail.length).fill(0), ...tail];
+}
+
+function groupBytes(text: string): number[] {
+  if (text === '') return [];
+  return text.split(':').flatMap((group) => {
+    if (isIPv4(group)) return hostBytes(group);
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+}
