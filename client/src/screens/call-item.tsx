@@ -58,6 +58,9 @@ export function CallItem(props: { call: CallRecord }) {
             <span class="item-note block">{reading.words}</span>
           </span>
           <span class="item-note num">{formatWhen(call.arrivedAt)}</span>
+          <span class="turns">
+            <Icon name="next" size={16} />
+          </span>
         </summary>
         <CallDetails call={call} />
       </details>

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { api } from '../api/client.ts';
+import { ApiError, api } from '../api/client.ts';
 import type { Validation, ValidationPurpose } from '../api/types.ts';
 import { guessRegion } from '../format/number.ts';
 import { formatDuration } from '../format/time.ts';
@@ -46,11 +46,16 @@ export function CodeForm(props: {
 
   const check = () =>
     action.run(async () => {
-      const { proof } = await api.checkCode(id, code.value);
+      const { proof } = await api.checkCode(id, code.value).catch((error: unknown) => {
+        // Wrong: the next one can be typed at once, without deleting this one.
+        if (error instanceof ApiError && error.code === 'wrong-code') code.value = '';
+        throw error;
+      });
       await props.onProof(proof);
     });
   const typed = (value: string) => {
     code.value = value.replace(/\D/g, '').slice(0, digits);
+    action.error.value = undefined;
     if (code.value.length === digits) void check();
   };
   const again = () =>
@@ -94,7 +99,7 @@ export function CodeForm(props: {
         <Button kind="plain flush" busy={wait > 0 || action.busy.value} onClick={() => void again()}>
           {wait > 0 ? texts.code.againIn(formatDuration(wait + 999)) : texts.code.again}
         </Button>
-        <Button kind="plain" onClick={props.onOtherNumber}>
+        <Button kind="plain flush" onClick={props.onOtherNumber}>
           {texts.code.otherNumber}
         </Button>
       </div>

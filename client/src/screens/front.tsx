@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { href } from '../state/router.ts';
+import { signedOutUnasked } from '../state/session.ts';
 import { texts } from '../texts.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Logo, Mark } from '../ui/logo.tsx';
@@ -38,6 +39,11 @@ export function Welcome() {
   const promises = [texts.welcome.promise1, texts.welcome.promise2, texts.welcome.promise3];
   return (
     <Front title={texts.welcome.title} lead={texts.welcome.lead}>
+      {signedOutUnasked.value && (
+        <p class="told" role="status">
+          {texts.reach.refusedMore}
+        </p>
+      )}
       <ul class="stack promises">
         {promises.map((promise) => (
           <li class="row" key={promise}>

@@ -62,7 +62,10 @@ export function InCall(props: { call: Call; waiting: Call | undefined }) {
       ) : (
         <RingingArt still={call.phase !== 'calling'} />
       )}
-      {!over && (
+      {over ? (
+        // Keeps the picture where it was.
+        <div class="call-buttons" />
+      ) : (
         <Controls call={call} keypad={keypad.value} onKeypad={() => (keypad.value = !keypad.value)} />
       )}
     </section>

@@ -35,9 +35,11 @@ export function LogIn() {
           region={region.value}
           onNumber={(value) => {
             number.value = value;
+            action.error.value = undefined;
           }}
           onRegion={(value) => {
             region.value = value;
+            action.error.value = undefined;
           }}
           autoFocus
         />
@@ -48,6 +50,7 @@ export function LogIn() {
           value={password.value}
           onInput={(value) => {
             password.value = value;
+            action.error.value = undefined;
           }}
         />
         <ErrorLine text={action.error.value} />
@@ -78,9 +81,11 @@ export function LogInByCode() {
     return (
       <Front title={texts.logIn.byCodeTitle} lead={texts.logIn.lead}>
         <NumberForm purpose="login" submit={texts.signUp.send} onStarted={set} />
-        <a class="button plain" href={href('log-in')}>
-          {texts.logIn.byPassword}
-        </a>
+        <div class="row wrap spread">
+          <a class="button plain flush" href={href('log-in')}>
+            {texts.logIn.byPassword}
+          </a>
+        </div>
       </Front>
     );
   }

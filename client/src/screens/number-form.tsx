@@ -91,9 +91,11 @@ export function NumberForm(props: {
         region={region.value}
         onNumber={(value) => {
           number.value = value;
+          action.error.value = undefined;
         }}
         onRegion={(value) => {
           region.value = value;
+          action.error.value = undefined;
         }}
         explainCode
         autoFocus

@@ -49,9 +49,11 @@ export function SignUp() {
           validation.value = started;
         }}
       />
-      <a class="button plain" href={href('log-in')}>
-        {texts.signUp.haveAccount}
-      </a>
+      <div class="row wrap spread">
+        <a class="button plain flush" href={href('log-in')}>
+          {texts.signUp.haveAccount}
+        </a>
+      </div>
     </Front>
   );
 }
@@ -61,6 +63,10 @@ function ChoosePassword(props: { proof: string }) {
   const action = useAction();
   const submit = (event: Event) => {
     event.preventDefault();
+    if (password.value.length < shortestPassword) {
+      action.error.value = texts.signUp.tooShort(shortestPassword);
+      return;
+    }
     void action.run(async () => {
       const device = describeDevice(navigator.userAgent);
       enter(await api.signUp({ proof: props.proof, password: password.value, device }));
@@ -76,12 +82,13 @@ function ChoosePassword(props: { proof: string }) {
           value={password.value}
           onInput={(value) => {
             password.value = value;
+            action.error.value = undefined;
           }}
           hint={texts.signUp.passwordRule(shortestPassword)}
           autoFocus
         />
         <ErrorLine text={action.error.value} />
-        <Button type="submit" busy={action.busy.value || password.value.length < shortestPassword}>
+        <Button type="submit" busy={action.busy.value || password.value === ''}>
           {texts.signUp.create}
         </Button>
       </form>

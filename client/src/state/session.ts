@@ -11,6 +11,9 @@ export type SessionStatus = 'unknown' | 'in' | 'out';
 
 export const sessionStatus = signal<SessionStatus>('unknown');
 
+/** The session ended without the person asking for it on this device: they are told. */
+export const signedOutUnasked = signal(false);
+
 /** The SIP credentials of this browser profile's device live here; the session itself is an HttpOnly cookie. */
 const storageKey = 'ringthrough.device';
 
@@ -26,6 +29,7 @@ function readDeviceKey(): SipCredentials | undefined {
 /** After sign-up or login. */
 export function enter(result: LoginResult): void {
   localStorage.setItem(storageKey, JSON.stringify(result.sip));
+  signedOutUnasked.value = false;
   resources.account.set(result.account);
   begin();
   go('home');
@@ -45,8 +49,10 @@ export async function resume(): Promise<void> {
   } catch (error) {
     const offline = error instanceof ApiError && (error.status === 0 || error.status >= 500);
     // Without a network the app opens with what it has and goes on trying.
-    if (offline) begin();
-    else leave();
+    if (offline) {
+      begin();
+      void refreshAll();
+    } else leaveUnasked();
   }
 }
 
@@ -77,6 +83,12 @@ function leave(): void {
   sessionStatus.value = 'out';
 }
 
+/** The server ended the session: signed out from another device, or expired. */
+function leaveUnasked(): void {
+  leave();
+  signedOutUnasked.value = true;
+}
+
 /** Watches for the session's end, here or in another tab of this profile. Called once by `main.tsx`. */
 export function watchSession(): void {
   // Refused: the registrar knows this device no more, so the session may have ended as well.
@@ -86,7 +98,7 @@ export function watchSession(): void {
     if (connection === 'registered') pokeEvents();
   });
   whenUnauthenticated(() => {
-    if (sessionStatus.value === 'in') leave();
+    if (sessionStatus.value === 'in') leaveUnasked();
   });
   addEventListener('storage', (event) => {
     if (event.key !== storageKey || event.newValue === event.oldValue) return;

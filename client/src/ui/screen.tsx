@@ -63,6 +63,8 @@ export function Loaded<T>(props: { resource: Resource<T>; children: (value: T) =
   const error = props.resource.error.value;
   if (value !== undefined) return <>{props.children(value)}</>;
   if (!error) return <p class="soft">{texts.common.loading}</p>;
+  // The events' connection fetches everything anew as soon as it is back: nothing to do here.
+  if (error.status === 0) return <p class="soft">{texts.common.whenConnected}</p>;
   return (
     <div class="stack">
       <ErrorLine text={explain(error)} />
