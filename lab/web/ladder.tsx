@@ -14,7 +14,7 @@ interface Props {
 
 const rowHeight = 34;
 const headHeight = 56;
-const timeWidth = 58;
+const timeWidth = 48;
 /** Columns share what room there is, within these limits; less scrolls. */
 const columnLimits = { least: 88, most: 176 };
 /** A column narrower than this gets smaller letters. */

@@ -82,7 +82,7 @@ function Sms({ from, text, at }: { from: string; text: string; at: number }) {
   return (
     <div class="sms">
       <p class="small soft">
-        {from} · {shortTime(at)}
+        {formatNumber(from)} · {shortTime(at)}
       </p>
       <p>{text}</p>
     </div>
