@@ -20,6 +20,7 @@ export interface TakenMessage {
 /**
  * Greeting, beep, recording (R-VM). Ends when the caller hangs up or presses `#`, after silence, or at the maximum;
  * hangs up if the caller has not. `#` during the greeting goes straight to the beep.
+ * @throws when the media or the disk fails: what was recorded until then is where `begin` said
  * @param begin gives the path to record to, just before the recording starts
  */
 export async function takeMessage(
@@ -60,10 +61,12 @@ class Caller {
       media.on('dtmf', ({ key }) => {
         if (key === '#') this.#notify();
       }),
+      // Nothing comes any more: the caller's path is broken, or our own media is.
+      media.on('silent', () => this.#notify()),
     ];
   }
 
-  /** Resolves when the caller hangs up or presses `#` from now on. */
+  /** Resolves when the caller hangs up, presses `#` or is heard no more from now on. */
   done(): Promise<void> {
     if (this.gone) return Promise.resolve();
     return new Promise((resolve) => this.#wake.push(resolve));
@@ -111,8 +114,8 @@ async function record(
   const stop = media.on('recordingEnded', ended.resolve);
   try {
     await media.record({ path, maxDurationMs: settings.maxMessageMs, maxSilenceMs: settings.maxSilenceMs });
-    // By itself, or because the caller is done; both may happen at once, and the first result is the one.
-    const stopped = caller.done().then(() => media.stopRecording().catch(() => ended.promise));
+    // By itself, or because the caller is done; when both happen at once, the result is the same.
+    const stopped = caller.done().then(() => media.stopRecording());
     return await Promise.race([ended.promise, stopped]);
   } finally {
     stop();

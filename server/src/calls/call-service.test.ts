@@ -579,6 +579,18 @@ describe('voicemail', () => {
     expect(world.sms).toEqual([{ to: numbers.person, text: `You missed a call from ${numbers.caller}.` }]);
   });
 
+  test('a disk that is full at the end of a message: the same, and the call holds nothing', async () => {
+    world = await CallWorld.create();
+    world.media.diskFull = true;
+    const caller = world.dial();
+    await world.pass(world.media.greetingMs + 3000);
+    caller.session.bye();
+    await world.settled();
+    expect(await onlyRow()).toMatchObject({ outcome: 'failed', cause: 'nobody' });
+    expect(world.calls.active()).toEqual([]);
+    expect(world.sms).toHaveLength(1);
+  });
+
   test('missed-call alert only: not answered, 480', async () => {
     world = await CallWorld.create({ answerMode: 'mca' });
     const caller = await world.dialAndFail();

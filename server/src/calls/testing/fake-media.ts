@@ -23,6 +23,8 @@ export class FakeMedia implements MediaPlane {
   /** What the next recordings will hold. */
   voiceMs = 2000;
   greetingMs = 5000;
+  /** A recording fails when it is finished. */
+  diskFull = false;
   portsFree = 100;
   #count = 0;
 
@@ -72,6 +74,7 @@ export class FakeLeg implements MediaLeg {
   readonly #listeners = new Map<string, Set<Listener>>();
   #stop: ((how: 'ended' | 'stopped') => void) | undefined;
   #recording: { options: RecordOptions; timer: unknown } | undefined;
+  #recorded: Promise<RecordingResult> | undefined;
 
   constructor(plane: FakeMedia, id: string, options: OpenLegOptions) {
     this.#plane = plane;
@@ -125,10 +128,17 @@ export class FakeLeg implements MediaLeg {
   }
 
   async stopRecording(): Promise<RecordingResult> {
-    if (this.#recording === undefined) throw new MediaError('wrong-state', 'not recording');
-    const { options, timer } = this.#recording;
-    this.#recording = undefined;
+    if (this.#recording !== undefined) {
+      this.#recorded = this.#finish(this.#recording);
+      this.#recording = undefined;
+    }
+    if (this.#recorded === undefined) throw new MediaError('wrong-state', 'not recording');
+    return this.#recorded;
+  }
+
+  async #finish({ options, timer }: { options: RecordOptions; timer: unknown }): Promise<RecordingResult> {
     this.#plane.clock.clearTimeout(timer);
+    if (this.#plane.diskFull) throw new Error('ENOSPC: no space left on device');
     const durationMs = this.#plane.voiceMs + 500;
     const samples = new Int16Array(8 * durationMs);
     new ToneGenerator({ sampleRate: 8000, frequencies: [440] }).fill(
