@@ -1,5 +1,5 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSocket, Socket } from 'node:dgram';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCertificate } from '../dtls/certificate.ts';
 import { type DtlsOutput, DtlsSession } from '../dtls/dtls-session.ts';
 import { BINDING_METHOD, parseStun, StunAttributeType, serializeStun } from '../stun/stun-message.ts';
@@ -180,6 +180,28 @@ describe('IcePort', () => {
     expect(port.drops).toEqual({ malformed: 2, unknownUfrag: 1, strangers: 2 });
     expect(peer.received).toEqual([]);
     expect(session.state).toBe('new');
+  });
+
+  it('drops a check that comes from port 0', async () => {
+    // Ordinary sockets cannot send such a datagram, so Node's socket is made to say that one came.
+    const sockets: Socket[] = [];
+    const bind = vi.spyOn(Socket.prototype, 'bind').mockImplementation(function (this: Socket, ...args) {
+      sockets.push(this);
+      bind.mockRestore();
+      return this.bind(...(args as Parameters<Socket['bind']>));
+    });
+    await port.close();
+    port = await IcePort.bind({ host: '127.0.0.1', port: 0 });
+    const { session } = openSession('a');
+    const check = serializeStun({
+      class: 'request',
+      method: BINDING_METHOD,
+      transactionId: Buffer.alloc(12, 9),
+      attributes: [{ type: StunAttributeType.username, value: Buffer.from(`${session.ufrag}:peer`) }],
+    });
+    const from = { address: '127.0.0.1', family: 'IPv4', port: 0, size: check.length };
+    expect(() => sockets[0]!.emit('message', check, from)).not.toThrow();
+    expect(port.drops.malformed).toBe(1);
   });
 
   it('survives garbage of every first byte, from strangers and from a peer', async () => {

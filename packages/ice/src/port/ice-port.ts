@@ -20,7 +20,7 @@ export interface IcePortOptions {
 
 /** Datagrams since the start that led to nothing, by cause. */
 export interface IcePortDrops {
-  /** Neither STUN nor DTLS nor SRTP, or malformed STUN. */
+  /** Neither STUN nor DTLS nor SRTP, or malformed STUN, or from port 0. */
   malformed: number;
   unknownUfrag: number;
   /** DTLS or SRTP from an address that has proved nothing. */
@@ -113,7 +113,8 @@ export class IcePort {
 
   #receive(datagram: Buffer, remote: RemoteInfo): void {
     const first = datagram[0];
-    if (first === undefined) this.#drops.malformed++;
+    // Nothing can be answered to port 0 (RFC 768: no reply is wanted), and Node throws when it is tried.
+    if (first === undefined || remote.port === 0) this.#drops.malformed++;
     else if (first < 4) this.#receiveStun(datagram, remote);
     else if (first >= 128 && first < 192) this.#sessionOf(remote)?.handleMedia(datagram);
     else if (first >= 20 && first < 64) this.#sessionOf(remote)?.handleDtls(datagram);
