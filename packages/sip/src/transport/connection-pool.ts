@@ -49,6 +49,11 @@ export class ConnectionPool {
     return this.size >= this.#options.limits.maxConnections;
   }
 
+  /** Whether one more connection with this address is within the limits, whoever opens it. */
+  hasRoomFor(host: string): boolean {
+    return !this.full && (this.#perAddress.get(host) ?? 0) < this.#options.limits.maxConnectionsPerAddress;
+  }
+
   /** An open connection to this address. */
   find(to: Endpoint & { protocol: 'tcp' | 'tls'; name: string | undefined }): TcpConnection | undefined {
     const known = this.#reusable.get(keyOf(to, to.protocol, to.name));
@@ -62,10 +67,8 @@ export class ConnectionPool {
 
   /** Takes in a connection of somebody else, or closes it when there are too many. */
   accept(socket: StreamSocket, peer: Peer): void {
-    const { limits, counters } = this.#options;
-    const held = this.#perAddress.get(socket.remote.host) ?? 0;
-    if (this.#closed || this.full || held >= limits.maxConnectionsPerAddress) {
-      counters.overload++;
+    if (this.#closed || !this.hasRoomFor(socket.remote.host)) {
+      this.#options.counters.overload++;
       socket.handle({ open() {}, data() {}, close() {} });
       socket.destroy();
       return;
@@ -80,10 +83,12 @@ export class ConnectionPool {
     if (this.#closed || this.full) {
       counters.overload++;
       socket.close(1013);
-    } else {
-      this.#webSockets.add(flow);
-      this.#armSweep();
+      // It may take its time to close; what it says meanwhile is not heard.
+      flow.run({ message() {}, closed() {} });
+      return flow;
     }
+    this.#webSockets.add(flow);
+    this.#armSweep();
     flow.run({
       message: (bytes) => datagram(bytes, flow),
       closed: () => this.#webSockets.delete(flow),
@@ -110,7 +115,7 @@ export class ConnectionPool {
     this.#connections.add(connection);
     // Whoever opened a TLS connection has not shown to be what is at that address (RFC 5923 section 8).
     if (!accepted || protocol === 'tcp') this.#reusable.set(key, connection);
-    if (accepted) this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
+    this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
     connection.run({
       message: (message) => receive(message, connection),
       malformed: (error, partial) => malformed(error, partial, connection),
@@ -121,7 +126,7 @@ export class ConnectionPool {
         );
         this.#connections.delete(connection);
         if (this.#reusable.get(key) === connection) this.#reusable.delete(key);
-        if (accepted) this.#release(host);
+        this.#release(host);
       },
     });
     this.#armSweep();

@@ -119,9 +119,12 @@ export class TransportLayer {
       return this.#udpFor(flow.local, to.host)?.flowTo(to) ?? flow;
     }
     if (!flow.closed) return flow;
-    if (flow.protocol === 'ws' || this.#closed || this.#pool.full) return undefined;
+    if (flow.protocol === 'ws' || this.#closed) return undefined;
     const { protocol, remote } = flow;
-    return this.#flowToAddress({ protocol, host: remote.host, port: via.port ?? defaultPort(protocol) });
+    const to = { protocol, host: remote.host, port: via.port ?? defaultPort(protocol) };
+    // The port is of the peer's choosing: it must not make us open more connections than it may have itself.
+    const known = this.#pool.find({ ...to, name: undefined });
+    return known ?? (this.#pool.hasRoomFor(to.host) ? this.#flowToAddress(to) : undefined);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { SipRequest } from '../message/index.ts';
+import { SipRequest, serializeMessage } from '../message/index.ts';
 import { MemoryNetwork, VirtualClock } from '../testing/index.ts';
 import type { Flow } from '../transport/types.ts';
 import { SipStack } from './sip-stack.ts';
@@ -303,4 +303,50 @@ it('limits connections and refuses sockets beyond', async () => {
   await clock.advance(100);
   expect([small.stats().flows, pairs.map(({ client }) => client.readyState)]).toEqual([2, [1, 3]]);
   await small.close();
+});
+
+it('opens no more connections for answers than a peer may have itself, whatever ports it names', async () => {
+  const small = new SipStack({
+    userAgent: 'small',
+    clock,
+    network: network.host('10.0.0.3'),
+    listeners: [{ protocol: 'tcp', host: '10.0.0.3', port: 5060 }],
+    limits: { maxConnectionsPerAddress: 2, idleConnectionMs: 60_000 },
+  });
+  await small.start();
+  const waiting: Array<() => void> = [];
+  small.on('request', (incoming) => waiting.push(() => incoming.respond(200)));
+  const peer = network.host('10.0.0.4');
+  const listeners = await Promise.all(
+    [6001, 6002, 6003, 6004].map((port) =>
+      peer.listenTcp({ host: '10.0.0.4', port }, (socket) =>
+        socket.handle({ open() {}, data() {}, close() {} }),
+      ),
+    ),
+  );
+  for (const { local } of listeners) {
+    const socket = peer.connectTcp({ host: '10.0.0.3', port: 5060 });
+    socket.handle({ open() {}, data() {}, close() {} });
+    const headers = {
+      Via: `SIP/2.0/TCP 10.0.0.4:${local.port};branch=z9hG4bK${local.port}`,
+      From: '<sip:x@y>;tag=a',
+      To: '<sip:x@y>',
+      'Call-ID': `call-${local.port}`,
+      CSeq: '1 MESSAGE',
+      'Content-Length': '0',
+    };
+    await clock.advance(100);
+    socket.write(serializeMessage(new SipRequest('MESSAGE', 'sip:a@10.0.0.3', { headers })));
+    await clock.advance(100);
+    socket.destroy();
+    await clock.advance(100);
+  }
+  expect(waiting).toHaveLength(4);
+  for (const respond of waiting) respond();
+  await clock.advance(100);
+  expect(small.stats().flows).toBe(2);
+  await clock.advance(100_000);
+  expect(small.stats()).toMatchObject({ flows: 0, serverTransactions: 0 });
+  await small.close();
+  await Promise.all(listeners.map((listener) => listener.close()));
 });
