@@ -49,6 +49,16 @@ const sip = z.strictObject({
     .min(1)
     .default(['MD5'])
     .describe('RFC 8760: offered to devices, the preferred one first'),
+  // RFC 4028 section 4: 90 s at least; a timer of Node holds 24 days.
+  sessionTimer: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('In calls whose peer knows RFC 4028 too'),
+      expiresSeconds: sessionSeconds
+        .default(1800)
+        .describe('Proposed: a call without a refresh ends so soon'),
+      minSeconds: sessionSeconds.default(90).describe('Min-SE; what proposes less gets 422'),
+    })
+    .prefault({}),
   timers: z
     .strictObject({
       t1Ms: positive.optional().describe('T1, estimate of the round trip; 500'),

@@ -117,6 +117,29 @@ describe('a call from the trunk to devices', () => {
     }
   });
 
+  test('RFC 4028: a trunk that stops refreshing its call is gone, and the device is hung up', async () => {
+    world = await CallWorld.create();
+    const device = await world.device();
+    const caller = world.dial({
+      headers: [
+        ['Diversion', `<sip:${numbers.person}@c>;reason=unavailable`],
+        ['Supported', 'timer'],
+        ['Session-Expires', '90;refresher=uac'],
+      ],
+    });
+    await world.until('it rings', () => device.calls.length === 1);
+    device.answer();
+    await world.until('it is connected', () => world.calls.active()[0]?.state === 'connected');
+    expect(caller.final?.headers.get('Session-Expires')).toBe('90;refresher=uac');
+    await world.pass(59_000);
+    expect(world.calls.active()[0]?.state).toBe('connected');
+    await world.pass(2_000);
+    await world.settled();
+    expect(caller.endReason).toBe('SIP;cause=408;text="Session timer expired"');
+    expect(device.reasons).toEqual(['Q.850;cause=16;text="Normal call clearing"']);
+    expect(await onlyRow()).toMatchObject({ outcome: 'answered', cause: 'carrier-lost' });
+  });
+
   test('the device hangs up: the caller is told', async () => {
     const { caller, devices } = await connected(1);
     devices[0].call.bye();

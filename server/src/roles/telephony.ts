@@ -102,6 +102,7 @@ function createStack(
     limits: given(limits),
     log: log.child({ module: 'sip' }),
     contactUser: 'ringthrough',
+    ...(config.sip.sessionTimer.enabled ? { sessionTimer: config.sip.sessionTimer } : {}),
     ...(screen ? { screen } : {}),
   });
 }

@@ -1,5 +1,5 @@
 import { answerChallenge } from '../auth/index.ts';
-import { parseCSeq, SipRequest, type SipResponse } from '../message/index.ts';
+import { parseCSeq, type SipHeaders, SipRequest, type SipResponse } from '../message/index.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import { newCallId, newTag } from '../transaction/ids.ts';
 import { responseTo } from '../transaction/response.ts';
@@ -26,6 +26,8 @@ export interface ClientRequestOptions {
   credentials?: Credentials | undefined;
   /** Next CSeq number, where a dialog counts. */
   nextSequence?: () => number;
+  /** Makes a refused request acceptable by changing its headers, and is true then; it is sent again. */
+  amend?: (headers: SipHeaders, response: SipResponse) => boolean;
 }
 
 /**
@@ -100,27 +102,41 @@ export class ClientRequest {
       user.provisional(response);
       return;
     }
-    const retry = response.status === 401 || response.status === 407 ? this.#answer(response) : undefined;
+    const challenged = response.status === 401 || response.status === 407;
+    const retry = challenged ? this.#answer(response) : this.#amend(response);
     if (!retry) {
       this.#end(response);
       return;
     }
-    this.#challenged.push(response.status);
+    if (challenged) this.#challenged.push(response.status);
     this.#request = retry;
     this.#send(flow);
   }
 
   /** The request again, with the answer to the challenge; undefined when there is none to give. */
   #answer(response: SipResponse): SipRequest | undefined {
-    const { credentials, nextSequence } = this.#options;
+    const { credentials } = this.#options;
     if (!credentials || this.#challenged.includes(response.status)) return undefined;
     const old = this.#request;
     const { headers: challenge } = response;
     const answer = answerChallenge({ headers: challenge, method: old.method, uri: old.uri, ...credentials });
     if (!answer) return undefined;
     const headers = old.headers.clone();
-    headers.removeFirst('Via');
     headers.set(answer.name, answer.value);
+    return this.#again(headers);
+  }
+
+  #amend(response: SipResponse): SipRequest | undefined {
+    if (response.status < 300) return undefined;
+    const headers = this.#request.headers.clone();
+    return this.#options.amend?.(headers, response) ? this.#again(headers) : undefined;
+  }
+
+  /** The request once more, as a new transaction. */
+  #again(headers: SipHeaders): SipRequest {
+    const { nextSequence } = this.#options;
+    const old = this.#request;
+    headers.removeFirst('Via');
     const sequence = nextSequence?.() ?? (parseCSeq(headers.get('CSeq') ?? '')?.sequence ?? 0) + 1;
     headers.set('CSeq', `${sequence} ${old.method}`);
     return new SipRequest(old.method, old.uri, { headers, body: old.body });

@@ -1,4 +1,5 @@
 import type { Dialog } from '../dialog/dialog.ts';
+import type { SessionIntervals } from '../dialog/session-interval.ts';
 import { parseUri, type SipRequest, type SipResponse, type SipUri } from '../message/index.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { TimerQueue } from '../transaction/timer-queue.ts';
@@ -33,6 +34,8 @@ export interface UaContext {
   contactUser: string | undefined;
   /** Option tags for Supported and Require. */
   supported: readonly string[];
+  /** RFC 4028; undefined: no session timer. */
+  sessionTimer: SessionIntervals | undefined;
   dialogs: Map<string, { dialog: Dialog; user: DialogUser }>;
   sessions: Set<DialogUser>;
 }

@@ -1,6 +1,12 @@
 import type { Dialog } from '../dialog/dialog.ts';
 import { SipMisuseError } from '../errors.ts';
-import { parseCSeq, type SipRequest, SipResponse, serializeMessage } from '../message/index.ts';
+import {
+  parseCSeq,
+  type SipHeaders,
+  type SipRequest,
+  SipResponse,
+  serializeMessage,
+} from '../message/index.ts';
 import { newBranch } from '../transaction/ids.ts';
 import { reasonPhrase } from '../transaction/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
@@ -22,6 +28,7 @@ import { SessionEmitter } from './emitter.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
 import { PeerOffers } from './peer-offers.ts';
 import { Reinviter } from './reinviter.ts';
+import { SessionRefresher } from './session-refresher.ts';
 import type { Credentials, MessageOptions, SessionEnd, SessionEvents, SessionListener } from './types.ts';
 
 /** The answer to a request that cannot be sent, because the dialog is over. */
@@ -36,6 +43,11 @@ export abstract class DialogSession implements DialogUser {
   protected dialog: Dialog | undefined;
   protected credentials: Credentials | undefined;
   protected readonly peerOffers: PeerOffers;
+  protected readonly refresher: SessionRefresher;
+  /** The session description that this side gave last. */
+  protected localSdp: string | undefined;
+  /** Whether the peer has said that it takes UPDATE (RFC 3311 section 4). */
+  #allowsUpdate = false;
   #over = false;
   #reinviter: Reinviter | undefined;
   #requests = new Set<ClientRequest>();
@@ -46,8 +58,16 @@ export abstract class DialogSession implements DialogUser {
     this.context = context;
     this.way = way;
     context.sessions.add(this);
+    this.refresher = new SessionRefresher(context, {
+      refresh: () => this.#refresh(),
+      expired: () => this.#expired(),
+    });
     this.peerOffers = new PeerOffers(context, {
       emitter: this.emitter,
+      refreshed: (request) => this.refresher.accept(request),
+      described: (sdp) => {
+        this.localSdp = sdp;
+      },
       isConfirmed: () => this.dialog?.state === 'confirmed',
       isOffering: () => this.#reinviter?.active === true,
       settled: () => this.#reinviter?.unblocked(),
@@ -149,15 +169,58 @@ export abstract class DialogSession implements DialogUser {
   async #sendReinvite(dialog: Dialog, sdp: string): Promise<SipResponse> {
     const request = dialog.request('INVITE');
     request.headers.add('Allow', allowedMethods);
-    this.#decorate(request, { body: sdp });
+    this.#decorate(request, { body: sdp, headers: this.#timerHeaders() });
     let repeatAck: (() => void) | undefined;
     const response = await this.#perform(request, dialog, () => repeatAck?.());
     if (response.status >= 200 && response.status < 300) {
       const sequence = parseCSeq(response.headers.get('CSeq') ?? '')?.sequence ?? dialog.localSequence;
       dialog.refresh(response.headers);
+      this.localSdp = sdp;
       repeatAck = this.sendAck(dialog, sequence);
+      if (!this.#over) this.refresher.answered(response);
     }
     return response;
+  }
+
+  /** Learns from an INVITE or 2xx of the peer what it can. */
+  protected meet(headers: SipHeaders): void {
+    this.#allowsUpdate = headers.getAll('Allow').some((method) => method.toUpperCase() === 'UPDATE');
+  }
+
+  // --- The session timer, RFC 4028 ---
+
+  /** Section 7.4: UPDATE needs no session description; who does not take it gets a re-INVITE. */
+  #refresh(): Promise<SipResponse> | undefined {
+    const { dialog } = this;
+    // A flow that is lost has its own limit, and an offer under way refreshes by itself.
+    if (dialog?.state !== 'confirmed' || this.#lostFlow || this.#reinviter?.active || this.peerOffers.busy)
+      return undefined;
+    if (this.#allowsUpdate) return this.#sendUpdate(dialog);
+    return this.localSdp === undefined ? undefined : this.reinvite(this.localSdp);
+  }
+
+  async #sendUpdate(dialog: Dialog): Promise<SipResponse> {
+    const request = dialog.request('UPDATE');
+    this.#decorate(request, { headers: this.#timerHeaders() });
+    const response = await this.#perform(request, dialog);
+    if (response.status >= 200 && response.status < 300 && !this.#over) {
+      dialog.refresh(response.headers);
+      this.refresher.answered(response);
+    }
+    if (response.status === 405 || response.status === 501) this.#allowsUpdate = false;
+    return response;
+  }
+
+  #timerHeaders(): Array<[string, string]> {
+    const headers = this.refresher.headers();
+    return headers.length === 0 ? [] : [['Supported', this.context.supported.join(', ')], ...headers];
+  }
+
+  /** Section 10: the peer did not refresh, or did not answer ours. */
+  #expired(): void {
+    if (this.#over || !this.dialog) return;
+    this.sendBye(this.dialog, [['Reason', 'SIP;cause=408;text="Session timer expired"']]);
+    this.end({ by: 'timeout' });
   }
 
   #perform(request: SipRequest, dialog: Dialog, again?: () => void): Promise<SipResponse> {
@@ -197,6 +260,7 @@ export abstract class DialogSession implements DialogUser {
       flow: () => flowFor(this.context, dialog, this.way),
       credentials: this.credentials,
       nextSequence: () => dialog.nextSequence(),
+      amend: (headers, response) => this.refresher.raise(headers, response),
       user: {
         sending: (sent, flow) => {
           if (sent.method === 'INVITE' || sent.method === 'UPDATE')
@@ -316,6 +380,7 @@ export abstract class DialogSession implements DialogUser {
     this.#unwatchFlow?.();
     this.peerOffers.close();
     this.#reinviter?.close();
+    this.refresher.stop();
     for (const request of this.#requests) request.giveUp(481);
     this.#requests.clear();
     if (this.dialog) this.removeDialog(this.dialog);

@@ -5,6 +5,7 @@ import { descriptionOf } from './body.ts';
 import { contactOn, type UaContext } from './context.ts';
 import type { SessionEmitter } from './emitter.ts';
 import { buildResponse } from './incoming.ts';
+import { tooBrief } from './session-refresher.ts';
 import type { MessageOptions } from './types.ts';
 
 export interface PeerOffersOptions {
@@ -12,6 +13,10 @@ export interface PeerOffersOptions {
   isConfirmed(): boolean;
   /** Whether a re-INVITE of ours waits for its answer. */
   isOffering(): boolean;
+  /** The headers of RFC 4028 for a 2xx, whose time runs from now on. */
+  refreshed(request: SipRequest): Array<[string, string]>;
+  /** What we have told the peer of our side. */
+  described(sdp: string): void;
   /** An INVITE of the peer is out of the way. */
   settled(): void;
   /** The 2xx to a re-INVITE was never acknowledged, RFC 3261 section 14.2. */
@@ -43,6 +48,7 @@ export class PeerOffers {
 
   receiveInvite(request: SipRequest, transaction: ServerTransaction): void {
     this.#respond(transaction, 100);
+    if (this.#refuseInterval(transaction)) return;
     this.#receive(request, transaction, (response) => {
       this.accepted(transaction, response, () => this.#options.unacknowledged());
       this.#answerDue = request.body.length === 0;
@@ -50,14 +56,13 @@ export class PeerOffers {
   }
 
   receiveUpdate(request: SipRequest, transaction: ServerTransaction): void {
+    if (this.#refuseInterval(transaction)) return;
     if (request.body.length > 0) {
       this.#receive(request, transaction, () => {});
       return;
     }
     // RFC 4028: a session timer's refresh. Browser stacks send them unasked; it changes nothing.
-    this.#respond(transaction, 200, {
-      headers: [['Contact', contactOn(this.#context, transaction.flow, transaction.request)]],
-    });
+    this.#respond(transaction, 200, { headers: this.#okHeaders(transaction) });
   }
 
   /** Repeats a 2xx that was just sent until its ACK comes. */
@@ -113,9 +118,8 @@ export class PeerOffers {
     };
     const accept = (body: string) =>
       answer(() => {
-        const headers: Array<[string, string]> = [
-          ['Contact', contactOn(this.#context, transaction.flow, transaction.request)],
-        ];
+        const headers = this.#okHeaders(transaction);
+        this.#options.described(body);
         accepted(this.#respond(transaction, 200, { headers, body }));
       });
     const reject = (status: number) => answer(() => this.#respond(transaction, status));
@@ -123,6 +127,19 @@ export class PeerOffers {
     this.#context.notifier.push(() => {
       if (!this.#options.emitter.emit('reinvite', event)) reject(488);
     });
+  }
+
+  #okHeaders(transaction: ServerTransaction): Array<[string, string]> {
+    const { request, flow } = transaction;
+    return [['Contact', contactOn(this.#context, flow, request)], ...this.#options.refreshed(request)];
+  }
+
+  /** RFC 4028 section 9. */
+  #refuseInterval(transaction: ServerTransaction): boolean {
+    const minSeconds = tooBrief(this.#context, transaction.request);
+    if (minSeconds === undefined) return false;
+    this.#respond(transaction, 422, { headers: [['Min-SE', String(minSeconds)]] });
+    return true;
   }
 
   /** Section 14.2 and RFC 3311 section 5.2: one offer at a time. */

@@ -15,6 +15,7 @@ import { stampVia } from '../transport/via.ts';
 import { descriptionOf } from './body.ts';
 import { allowedMethods, type UaContext } from './context.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
+import { tooBrief } from './session-refresher.ts';
 import type { IncomingRequest, MessageOptions } from './types.ts';
 import { UasInviteSession } from './uas-session.ts';
 
@@ -137,6 +138,12 @@ export class RequestRouter {
       if (descriptionOf(request).unsupported) {
         const options: MessageOptions = { headers: [['Accept', 'application/sdp']] };
         transaction.respond(buildResponse(this.#context, { request, tag: newTag() }, 415, options));
+        return;
+      }
+      const minSeconds = tooBrief(this.#context, request);
+      if (minSeconds !== undefined) {
+        const options: MessageOptions = { headers: [['Min-SE', String(minSeconds)]] };
+        transaction.respond(buildResponse(this.#context, { request, tag: newTag() }, 422, options));
         return;
       }
       this.#offerInvite(new UasInviteSession(this.#context, transaction));

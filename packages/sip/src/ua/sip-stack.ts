@@ -96,7 +96,8 @@ export class SipStack {
       notifier,
       userAgent: options.userAgent,
       contactUser: options.contactUser,
-      supported: options.supported ?? [],
+      supported: [...(options.supported ?? []), ...(options.sessionTimer ? ['timer'] : [])],
+      sessionTimer: options.sessionTimer,
       dialogs: new Map(),
       sessions: new Set(),
     };

@@ -1,3 +1,4 @@
+import type { SessionIntervals } from '../dialog/session-interval.ts';
 import type { SipRequest, SipResponse } from '../message/index.ts';
 import type { Network, TlsOptions } from '../transport/network.ts';
 import type {
@@ -35,6 +36,11 @@ export interface SipStackOptions {
   contactUser?: string;
   /** Option tags that we and the owner understand, for Supported and Require (RFC 3261 section 8.2.2.3). */
   supported?: string[];
+  /**
+   * Session timers in calls (RFC 4028), where the peer knows them: a call whose peer is gone without a word ends with BYE.
+   * A refresh by re-INVITE repeats the session description that this side gave last, and its answer is passed over.
+   */
+  sessionTimer?: SessionIntervals;
   /** Asked for each request outside a dialog before a transaction exists; false drops it in silence. */
   screen?: (request: SipRequest, flow: Flow) => boolean;
   /** Sockets; tests give a network in memory. */

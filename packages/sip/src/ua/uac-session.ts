@@ -6,6 +6,7 @@ import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Timer } from '../transaction/timer-queue.ts';
 import { tagOf } from '../transaction/transaction-key.ts';
 import type { BaseFlow } from '../transport/flow.ts';
+import { descriptionOf } from './body.ts';
 import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type UaContext } from './context.ts';
 import { DialogSession } from './dialog-session.ts';
@@ -38,6 +39,9 @@ export class UacInviteSession extends DialogSession implements UacSession {
       request.headers.add('Content-Type', 'application/sdp');
     for (const [name, value] of capabilities(context))
       if (!request.headers.has(name)) request.headers.add(name, value);
+    for (const [name, value] of this.refresher.headers())
+      if (!request.headers.has(name)) request.headers.add(name, value);
+    this.localSdp = descriptionOf(request).sdp;
     this.credentials = options.credentials;
     this.callId = request.headers.get('Call-ID') ?? '';
     this.#hasOffer = request.body.length > 0;
@@ -48,6 +52,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
       request,
       flow: () => context.transport.flowTo(target),
       credentials: options.credentials,
+      amend: (headers, response) => this.#cancel === 'no' && this.refresher.raise(headers, response),
       user: {
         sending: (sent, flow) => {
           this.way.last = flow;
@@ -95,6 +100,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
     if (this.#ackDue === undefined || !this.dialog) return;
     this.#acks.set(this.dialog.remoteTag, this.sendAck(this.dialog, this.#ackDue, sdp));
     this.#ackDue = undefined;
+    this.localSdp = sdp;
   }
 
   bye(options?: { headers?: Array<[string, string]> }): void {
@@ -167,6 +173,8 @@ export class UacInviteSession extends DialogSession implements UacSession {
     if (this.#hasOffer) this.#acks.set(dialog.remoteTag, this.sendAck(dialog, sequence));
     else this.#ackDue = sequence;
     this.watchFlow();
+    this.meet(response.headers);
+    this.refresher.answered(response);
     this.emit('accepted', response);
   }
 

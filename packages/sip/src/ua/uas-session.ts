@@ -69,7 +69,10 @@ export class UasInviteSession extends DialogSession implements UasSession {
 
   accept(options: { sdp: string; headers?: Array<[string, string]> }): void {
     if (this.#state !== 'early') return;
-    const headers = [...capabilities(this.context), ...(options.headers ?? [])];
+    this.meet(this.request.headers);
+    this.localSdp = options.sdp;
+    const timer = this.refresher.accept(this.request);
+    const headers = [...capabilities(this.context), ...timer, ...(options.headers ?? [])];
     const response = this.#build(200, { headers, body: options.sdp });
     this.transaction.respond(response);
     this.#clearTimers();

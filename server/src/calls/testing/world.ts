@@ -267,6 +267,7 @@ export class CallWorld {
       clock,
       network: this.network.host(server.host),
       screen: (request, flow) => this.calls.screen(request, flow),
+      sessionTimer: { expiresSeconds: 1_800, minSeconds: 90 },
     });
     this.calls = new CallService({
       store,
