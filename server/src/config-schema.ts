@@ -53,10 +53,8 @@ const sip = z.strictObject({
   sessionTimer: z
     .strictObject({
       enabled: z.boolean().default(true).describe('In calls whose peer knows RFC 4028 too'),
-      expiresSeconds: sessionSeconds
-        .default(1800)
-        .describe('Proposed: a call without a refresh ends so soon'),
-      minSeconds: sessionSeconds.default(90).describe('Min-SE; what proposes less gets 422'),
+      expiresSeconds: z.int().min(90).max(1_000_000).default(1800).describe('A call without a refresh ends'),
+      minSeconds: z.int().min(90).max(1_000_000).default(90).describe('Min-SE; what proposes less gets 422'),
     })
     .prefault({}),
   timers: z
