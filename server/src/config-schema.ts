@@ -35,11 +35,45 @@ const http = z.strictObject({
   metrics: z.boolean().default(true).describe('Prometheus at /metrics'),
 });
 
+const tlsFiles = {
+  cert: z.string().min(1).describe('File, PEM: the certificate and those between it and its authority'),
+  key: z.string().min(1).describe('File, PEM: its key'),
+};
+
+const listener = z.strictObject({
+  protocol: z.enum(['udp', 'tcp', 'tls']),
+  host,
+  port,
+  advertisedHost: host.optional(),
+});
+
 const sip = z.strictObject({
   host: host.default('127.0.0.1').describe('Address to listen on'),
   port: port.default(5060).describe('UDP and TCP'),
   domain: host.default('localhost').describe('Of the devices’ SIP addresses'),
   advertisedHost: host.optional().describe('Address written into Via and Contact, when host is not it'),
+  listeners: z
+    .array(listener)
+    .min(1)
+    .optional()
+    .describe(
+      'Several addresses, instead of host, port and tls.port: {protocol, host, port, advertisedHost?}',
+    ),
+  tls: z
+    .strictObject({
+      port: port.default(5061).describe('TLS, version 1.2 or 1.3'),
+      ...tlsFiles,
+      ca: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('File, PEM: whose certificates are believed; default: Node’s'),
+      requireClientCertificate: z
+        .boolean()
+        .default(false)
+        .describe('Mutual TLS: one of ca, or no connection'),
+    })
+    .optional(),
   webSocketMaxPayloadBytes: positive.default(65_536).describe('Largest message on /sip'),
   nonceLifetimeSeconds: seconds.default(300).describe('Of digest challenges'),
   // Telephones of today give up at a challenge that they do not know, even beside one that they do (libre before 2.0,
@@ -74,11 +108,15 @@ const sip = z.strictObject({
       maxHeadBytes: positive.optional().describe('All its headers; 32768'),
       maxHeaderLineBytes: positive.optional().describe('One header; 8192'),
       maxHeaderCount: positive.optional().describe('Number of headers; 256'),
-      maxConnections: positive.optional().describe('TCP and WebSocket; 2000'),
-      maxConnectionsPerAddress: positive.optional().describe('TCP, of one peer; 200'),
+      maxConnections: positive.optional().describe('TCP, TLS and WebSocket; 2000'),
+      maxConnectionsPerAddress: positive.optional().describe('TCP and TLS, of one peer; 200'),
       maxBufferedBytes: positive.optional().describe('Waiting for one slow connection; 1048576'),
       idleConnectionMs: positive.optional().describe('Then an unused connection is closed; 600000'),
-      connectTimeoutMs: positive.optional().describe('For TCP to open; 5000'),
+      keepAliveMs: positive
+        .optional()
+        .describe('Then a silent TCP connection is asked whether it lives; 20000'),
+      keepAliveTimeoutMs: positive.optional().describe('For its answer; 10000'),
+      connectTimeoutMs: positive.optional().describe('For TCP and TLS to open; 5000'),
       maxServerTransactions: positive.optional().describe('Requests in progress; 20000'),
     })
     .prefault({}),
@@ -207,7 +245,9 @@ function uniqueIds(carriers: z.output<typeof carrier>[]): boolean {
 export const configSchema = z.strictObject({
   dataDir: z.string().min(1).default('./data').describe('Database, voice messages, key of the installation'),
   http: http.prefault({}),
-  sip: sip.prefault({}),
+  sip: sip
+    .refine(hasCertificate, { path: ['listeners'], error: 'a tls listener needs sip.tls with cert and key' })
+    .prefault({}),
   media: media.prefault({}),
   calls: calls.prefault({}),
   alerting: alerting.prefault({}),
@@ -225,6 +265,10 @@ export const configSchema = z.strictObject({
 });
 
 export type CarrierConfig = z.output<typeof carrier>;
+function hasCertificate({ listeners, tls }: z.output<typeof sip>): boolean {
+  return tls !== undefined || !listeners?.some(({ protocol }) => protocol === 'tls');
+}
+
 export type ParsedConfig = z.output<typeof configSchema>;
 
 /** What the program runs with: the file and environment with every default filled in. */

@@ -10,8 +10,9 @@ import { explainListenError, StartError } from '../start-error.ts';
 import { loadMasterKey, lockDataDir, openStore, type Store } from '../store/index.ts';
 import { createGauges } from './gauges.ts';
 import { createServices, type Services } from './services.ts';
+import { reachableSip, sipServer } from './sip-listeners.ts';
 import { Teardown } from './teardown.ts';
-import { sipServer, startTelephony, type Telephony } from './telephony.ts';
+import { startTelephony, type Telephony } from './telephony.ts';
 
 /** A guest in the house: has pages, and talks SIP to it from outside. */
 export interface Guest {
@@ -94,7 +95,7 @@ async function build(options: AllInOneOptions, ownOrigin: () => string, teardown
   teardown.add('sms', () => services.sms.close());
   sweepNowAndThen(services, log, teardown);
   const telephony = await startTelephony({ ...base, ...services, version }, teardown);
-  const guest = await options.guest?.(reachable(config, telephony));
+  const guest = await options.guest?.(reachableSip(config, telephony.stack.addresses));
   if (guest) teardown.add('guest', guest.close);
 
   const app = await createHttpServer({
@@ -168,12 +169,6 @@ function sweepNowAndThen({ accounts, validations, sms }: Services, log: Logger, 
   const timer = setInterval(sweep, sweepEveryMs);
   teardown.add('sweep', () => clearInterval(timer));
   sweep();
-}
-
-/** Where something on this machine sends SIP to. */
-function reachable(config: Config, { stack }: Telephony): { host: string; port: number } {
-  const port = stack.addresses.find(({ protocol }) => protocol === 'udp')?.port ?? config.sip.port;
-  return { host: connectableHost(config.sip.host), port };
 }
 
 /** Browsers give the microphone to localhost without a certificate, and cookies know it by name. */

@@ -1,4 +1,4 @@
-import { type ListenerAddress, SipStack, type SipStackOptions, systemClock } from '@ringthrough/sip';
+import { SipStack, type SipStackOptions, systemClock } from '@ringthrough/sip';
 import { Alerting } from '../alerting/index.ts';
 import { CallService } from '../calls/index.ts';
 import type { CarrierCatalogue, SmsGateway } from '../carrier/index.ts';
@@ -10,7 +10,9 @@ import { askSoftphone, Registrar } from '../registration/index.ts';
 import { explainListenError } from '../start-error.ts';
 import { deriveKey, type Store } from '../store/index.ts';
 import type { Teardown } from './teardown.ts';
+import { portSetting, sipListeners } from './sip-listeners.ts';
 
+import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 export interface TelephonyOptions {
   config: Config;
   store: Store;
@@ -38,11 +40,12 @@ export interface Telephony {
  */
 export async function startTelephony(options: TelephonyOptions, teardown: Teardown): Promise<Telephony> {
   const media = await startMedia(options);
+  const { config } = options;
   teardown.add('media', () => media.close());
   // The stack asks the calls, and the calls need the stack: until both are there, nobody gets in.
   const late: { calls?: CallService } = {};
   const screen: SipStackOptions['screen'] = (request, flow) => late.calls?.screen(request, flow) ?? false;
-  const stack = createStack(options, screen);
+  const stack = await createStack(options, screen);
   teardown.add('sip', () => stack.close());
   const registrar = createRegistrar(options, stack);
   teardown.add('registrar', () => registrar.close());
@@ -59,15 +62,18 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   try {
     await stack.start();
   } catch (error) {
-    throw explainListenError(error, ['sip', 'port']);
+    throw explainListenError(error, portSetting(config.sip, error));
   }
   return { stack, media, registrar, alerting, calls };
+  watchCertificate(options, stack, teardown);
 }
 
-/** Where devices register over UDP, host:port. */
-export function sipServer({ sip }: Config, addresses: readonly ListenerAddress[]): string {
-  const port = addresses.find(({ protocol }) => protocol === 'udp')?.port ?? sip.port;
-  return `${sip.advertisedHost ?? sip.host}:${port}`;
+function watchCertificate({ config, log }: TelephonyOptions, stack: SipStack, teardown: Teardown): void {
+  const files = config.sip.tls;
+  if (!files) return;
+  const apply = stack.setTlsCredentials.bind(stack);
+  const stop = watchTlsFiles({ files, setting: 'sip.tls', log: log.child({ module: 'sip' }), apply });
+  teardown.add('sip certificate', stop);
 }
 
 async function startMedia({ config, log }: TelephonyOptions): Promise<EmbeddedMediaPlane> {
@@ -86,18 +92,18 @@ async function startMedia({ config, log }: TelephonyOptions): Promise<EmbeddedMe
   }
 }
 
-function createStack(
+async function createStack(
   { config, log, version }: TelephonyOptions,
   screen: SipStackOptions['screen'],
-): SipStack {
-  const { host, port, advertisedHost, timers, limits } = config.sip;
-  const where = { host, port, ...(advertisedHost ? { advertisedHost } : {}) };
+): Promise<SipStack> {
+  const { timers, limits, tls } = config.sip;
+  const material = tls && (await readTlsFiles(tls, 'sip.tls'));
   return new SipStack({
     userAgent: `Ringthrough/${version}`,
-    listeners: [
-      { protocol: 'udp', ...where },
-      { protocol: 'tcp', ...where },
-    ],
+    listeners: sipListeners(config.sip),
+    ...(tls && material
+      ? { tls: { ...material, requireClientCertificate: tls.requireClientCertificate } }
+      : {}),
     timers: given({ t1: timers.t1Ms, t2: timers.t2Ms, t4: timers.t4Ms, lostFlow: timers.lostFlowMs }),
     limits: given(limits),
     log: log.child({ module: 'sip' }),
