@@ -268,7 +268,7 @@ describe.skipIf(!hasPeer('chromium') || !hasPeer('baresip'))('the story', () => 
     await Promise.all([first.wasTold('Answered elsewhere'), second.wasTold('Answered elsewhere')]);
     await caller.say({ toneHz: voice.caller, durationMs: 30_000 });
     await call.hears(voice.softphone, 1);
-    await softphone.hasHeard(600);
+    await softphone.hears(voice.caller, 400);
     softphone.hangUp();
     await softphone.event('CALL_CLOSED', ++closed);
     expect((await call.ended()).release).toMatchObject({ by: 'ringthrough', q850: 16 });

@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ToneDetector } from '@ringthrough/rtp';
 import type { SipCredentials } from './person.ts';
 import { freePort } from './ports.ts';
 import { Process, until } from './process.ts';
@@ -88,11 +89,10 @@ export class Baresip {
     return name && join(this.#folder, name);
   }
 
-  /** Resolves when its newest call has brought it so much sound, of whatever kind. */
-  async hasHeard(durationMs: number): Promise<void> {
-    const bytes = 16 * durationMs;
-    await until(() => this.heard !== undefined && statSync(this.heard).size > bytes, {
-      describe: () => 'baresip heard too little',
+  /** Resolves when its newest call has brought it so much of a tone. */
+  async hears(hz: number, durationMs: number): Promise<void> {
+    await until(() => this.heard !== undefined && toneMs(this.heard, hz) >= durationMs, {
+      describe: () => `baresip does not hear ${hz} Hz`,
     });
   }
 
@@ -120,6 +120,17 @@ export class Baresip {
     }
     for (const watcher of [...this.#watchers]) watcher();
   }
+}
+
+const WAV_HEADER_BYTES = 44;
+
+/** For how long a tone sounds in a recording that still grows, whose header does not tell its length yet. */
+function toneMs(path: string, hz: number): number {
+  const bytes = readFileSync(path).subarray(WAV_HEADER_BYTES);
+  const samples = Int16Array.from({ length: bytes.length >> 1 }, (_, at) => bytes.readInt16LE(2 * at));
+  const detector = new ToneDetector({ sampleRate: 8000, frequencies: [hz] });
+  detector.push(samples);
+  return detector.heardMs(hz);
 }
 
 function open(port: number): Promise<Socket> {
