@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { isLive, phoneState } from './phone/index.ts';
 import { CallLayer, pickCalls } from './screens/call-layer.tsx';
 import { Calls } from './screens/calls.tsx';
@@ -20,6 +21,7 @@ import { sessionStatus } from './state/session.ts';
 import { texts } from './texts.ts';
 import { Icon, type IconName } from './ui/icon.tsx';
 import { Logo } from './ui/logo.tsx';
+import { focusTitle } from './ui/screen.tsx';
 
 export function App() {
   const status = sessionStatus.value;
@@ -73,6 +75,12 @@ function Inside() {
   const unanswered =
     main?.phase === 'ended' && main.answeredAt === undefined && main.direction === 'incoming';
   const covered = main !== undefined && !unanswered && !(callMinimised.value && isLive(main) && !waiting);
+  const wasCovered = useRef(false);
+  useEffect(() => {
+    // The call's screen took the focus with it: keyboard and screen reader go on at the title below.
+    if (wasCovered.current && !covered) focusTitle(document.querySelector<HTMLElement>('#content h1'));
+    wasCovered.current = covered;
+  }, [covered]);
   return (
     <>
       <div class="shell" inert={covered}>

@@ -12,10 +12,16 @@ export function greeting(config: Config, { http, sip, webrtcPort }: Addresses): 
     `  API      ${http}/api/docs`,
     `  SIP      ${sip} (UDP and TCP), ${http.replace(/^http/, 'ws')}/sip`,
     `  Media    UDP ${webrtcPort} (WebRTC), UDP ${min}-${max} (RTP)`,
-    `  Data     ${relative(process.cwd(), config.dataDir) || '.'}`,
+    `  Data     ${dataFolder(config.dataDir)}`,
     `Next: ${nextStep(config)}`,
     'Stop with Ctrl+C.',
   ];
+}
+
+/** `./data`, or the whole path when it lies elsewhere. */
+function dataFolder(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith('..') ? path : `./${fromHere}`;
 }
 
 function nextStep({ lab, carriers }: Config): string {
