@@ -20,7 +20,7 @@ export interface StreamSocket {
   /** Bytes given to `write` that the peer's machine has not taken yet. */
   readonly bufferedBytes: number;
   write(bytes: Uint8Array): void;
-  /** Sends what was written, then closes. */
+  /** Sends what was written, then closes. What still comes in need not be read: the owner destroys it in the end. */
   end(): void;
   /** Closes at once; `close` of the handlers follows. Idempotent. */
   destroy(): void;

@@ -49,6 +49,8 @@ export class NodeStream implements StreamSocket {
   }
 
   end(): void {
+    // Or somebody who never stops sending would keep us busy until we close for good.
+    this.#socket.pause();
     this.#socket.end();
   }
 

@@ -79,6 +79,7 @@ class AcceptedTls implements StreamSocket {
   }
 
   end(): void {
+    this.#tls?.pause();
     (this.#tls ?? this.#tcp).end();
   }
 
