@@ -109,7 +109,9 @@ const sip = z.strictObject({
       maxHeaderLineBytes: positive.optional().describe('One header; 8192'),
       maxHeaderCount: positive.optional().describe('Number of headers; 256'),
       maxConnections: positive.optional().describe('TCP, TLS and WebSocket; 2000'),
-      maxConnectionsPerAddress: positive.optional().describe('TCP and TLS, of one peer; 200'),
+      maxConnectionsPerAddress: positive
+        .optional()
+        .describe('TCP and TLS, of one peer; WebSockets, of one client; 200'),
       maxBufferedBytes: positive.optional().describe('Waiting for one slow connection; 1048576'),
       idleConnectionMs: positive.optional().describe('Then an unused connection is closed; 600000'),
       keepAliveMs: positive

@@ -129,6 +129,29 @@ describe('SipWebSocket', () => {
     await vi.waitFor(() => expect(sip.connections).toBe(1));
   });
 
+  it('gives one client so many connections and no more, and a place again when one goes', async () => {
+    await sip.close();
+    http.close();
+    await open('sip: { limits: { maxConnectionsPerAddress: 2 } }');
+    const first = await opened('/sip', ['sip']);
+    await opened('/sip', ['sip']);
+    expect(await dial('/sip', ['sip'])).toBe(503);
+    expect(attached).toHaveLength(2);
+    first.close();
+    await vi.waitFor(() => expect(sip.connections).toBe(1));
+    await opened('/sip', ['sip']);
+  });
+
+  it('leaves it to a trusted proxy how many connections a client has', async () => {
+    await sip.close();
+    http.close();
+    await open(
+      '{ sip: { limits: { maxConnectionsPerAddress: 1 } }, http: { trustedProxies: ["127.0.0.1"] } }',
+    );
+    await opened('/sip', ['sip']);
+    await opened('/sip', ['sip']);
+  });
+
   it('says goodbye when the server stops', async () => {
     const socket = await opened('/sip', ['sip']);
     const code = closed(socket);

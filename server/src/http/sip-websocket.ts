@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
+import { clientAddress } from './client-address.ts';
 
 export interface SipWebSocketOptions {
   config: Config;
@@ -11,6 +12,9 @@ export interface SipWebSocketOptions {
   /** Takes the open socket; SIP over it is the stack's business from then on. */
   attach: (socket: WebSocket, remote: { address: string; port: number }) => void;
 }
+
+/** As the SIP stack has it for TCP. */
+const defaultPerClient = 200;
 
 /** How long pages have to go when the server stops. */
 const closeGraceMs = 500;
@@ -23,6 +27,8 @@ export class SipWebSocket {
   readonly #options: SipWebSocketOptions;
   readonly #server: WebSocketServer;
   readonly #heartbeats = new Set<NodeJS.Timeout>();
+  /** Open connections by client address. */
+  readonly #perClient = new Map<string, number>();
 
   constructor(options: SipWebSocketOptions) {
     this.#options = options;
@@ -72,7 +78,8 @@ export class SipWebSocket {
   #refusal(request: IncomingMessage): number | undefined {
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     if (!offered.includes('sip')) return 400;
-    return this.#originAllowed(request) ? undefined : 403;
+    if (!this.#originAllowed(request)) return 403;
+    return this.#hasRoomFor(request) ? undefined : 503;
   }
 
   /** Programs send no Origin; pages always do, and only ours may connect (RFC 6455 section 10.2). */
@@ -85,8 +92,26 @@ export class SipWebSocket {
     return URL.canParse(origin) && new URL(origin).host === host;
   }
 
+  /** One client must not take the connections of all others. Behind a proxy all look alike: it has to see to that. */
+  #hasRoomFor({ socket }: IncomingMessage): boolean {
+    const { http, sip } = this.#options.config;
+    if (http.trustedProxies.length > 0) return true;
+    const limit = sip.limits.maxConnectionsPerAddress ?? defaultPerClient;
+    return (this.#perClient.get(clientAddress(socket.remoteAddress ?? '')) ?? 0) < limit;
+  }
+
+  #count(client: WebSocket, address: string): void {
+    this.#perClient.set(address, (this.#perClient.get(address) ?? 0) + 1);
+    client.on('close', () => {
+      const left = (this.#perClient.get(address) ?? 1) - 1;
+      if (left === 0) this.#perClient.delete(address);
+      else this.#perClient.set(address, left);
+    });
+  }
+
   #accept(client: WebSocket, request: IncomingMessage): void {
     const { remoteAddress = '', remotePort = 0 } = request.socket;
+    this.#count(client, clientAddress(remoteAddress));
     this.#watch(client);
     this.#options.attach(client, { address: remoteAddress, port: remotePort });
   }
@@ -126,6 +151,7 @@ export class SipWebSocket {
 }
 
 function refuse(socket: Duplex, status: number): void {
-  const reason = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' }[status] ?? 'Error';
+  const reason =
+    { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' }[status] ?? 'Error';
   socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
