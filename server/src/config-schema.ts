@@ -83,6 +83,12 @@ const sip = z.strictObject({
     .min(1)
     .default(['MD5'])
     .describe('RFC 8760: offered to devices, the preferred one first'),
+  reliableProvisional: z
+    .enum(['off', 'required', 'supported'])
+    .default('required')
+    .describe(
+      'PRACK, RFC 3262: ringing is told reliably to switches that require it, or to all that support it',
+    ),
   // RFC 4028 section 4: 90 s at least; a timer of Node holds 24 days.
   sessionTimer: z
     .strictObject({

@@ -117,6 +117,45 @@ describe('a call from the trunk to devices', () => {
     }
   });
 
+  test('RFC 3262: a switch that requires it hears the ringing reliably', async () => {
+    world = await CallWorld.create();
+    const device = await world.device();
+    const from = await world.newStack('10.0.1.1', 5071, { reliableProvisional: 'required' });
+    const caller = world.dial({
+      from,
+      headers: [
+        ['Diversion', `<sip:${numbers.person}@c>;reason=unavailable`],
+        ['Require', '100rel'],
+      ],
+    });
+    const reliable: unknown[] = [];
+    caller.session.on('provisional', ({ headers }) => reliable.push(headers.getAll('Require')));
+    await world.until('it rings', () => device.calls.length === 1);
+    device.call.progress(180);
+    // Longer than an unacknowledged one would live.
+    await world.pass(25_000);
+    expect([caller.statuses, reliable]).toEqual([[180], [['100rel']]]);
+    device.answer();
+    await world.until('the caller is answered', () => caller.final?.status === 200);
+    caller.session.bye();
+    await world.settled();
+  });
+
+  test('RFC 3262: a device that answers in a reliable 183 and says nothing in its 200 is connected', async () => {
+    world = await CallWorld.create();
+    const device = await world.device({ stack: { reliableProvisional: 'supported' } });
+    const caller = world.dial();
+    await world.until('it rings', () => device.calls.length === 1);
+    expect(device.call.request.headers.getAll('Supported')).toContain('100rel');
+    device.call.progress(183, { body: fakeSdp(device.id) });
+    await world.until('ringback', () => caller.statuses.includes(180));
+    device.call.accept({ sdp: '' });
+    await world.until('it is connected', () => world.calls.active()[0]?.state === 'connected');
+    caller.session.bye();
+    await world.settled();
+    expect(await onlyRow()).toMatchObject({ outcome: 'answered', client_codec: 'PCMU' });
+  });
+
   test('RFC 4028: a trunk that stops refreshing its call is gone, and the device is hung up', async () => {
     world = await CallWorld.create();
     const device = await world.device();

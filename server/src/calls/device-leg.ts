@@ -125,8 +125,8 @@ export class DeviceLeg {
     session.on('provisional', ({ status }) => {
       if (status === 180 || status === 183) tell({ type: 'leg-ringing', legId });
     });
-    session.on('accepted', (response) => {
-      this.#answer = Buffer.from(response.body).toString('utf8');
+    session.on('accepted', () => {
+      this.#answer = session.answer ?? '';
       tell({ type: 'leg-answered', legId });
     });
     session.on('rejected', (response) => tell(this.#rejected(response)));

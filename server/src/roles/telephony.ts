@@ -109,6 +109,9 @@ async function createStack(
     log: log.child({ module: 'sip' }),
     contactUser: 'ringthrough',
     ...(config.sip.sessionTimer.enabled ? { sessionTimer: config.sip.sessionTimer } : {}),
+    ...(config.sip.reliableProvisional === 'off'
+      ? {}
+      : { reliableProvisional: config.sip.reliableProvisional }),
     ...(screen ? { screen } : {}),
   });
 }

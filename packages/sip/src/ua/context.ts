@@ -10,6 +10,7 @@ import type { TransportLayer } from '../transport/transport-layer.ts';
 import type { Clock, SocketProtocol, StackLog, TimerConfig } from '../transport/types.ts';
 import { defaultPort } from '../transport/via.ts';
 import type { Notifier } from './notifier.ts';
+import type { ReliableProvisional } from './reliable-provisionals.ts';
 
 /** A session as the stack sees it: it gets the messages of its dialogs. */
 export interface DialogUser {
@@ -34,6 +35,8 @@ export interface UaContext {
   contactUser: string | undefined;
   /** Option tags for Supported and Require. */
   supported: readonly string[];
+  /** RFC 3262; undefined: PRACK is not known. */
+  reliableProvisional: ReliableProvisional | undefined;
   /** RFC 4028; undefined: no session timer. */
   sessionTimer: SessionIntervals | undefined;
   dialogs: Map<string, { dialog: Dialog; user: DialogUser }>;
@@ -41,7 +44,7 @@ export interface UaContext {
 }
 
 /** Methods of the Allow header: what sessions understand. */
-export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE';
+export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK';
 
 /** The Contact of our requests and responses on a flow: `sips` where `about` is and the flow is secure (RFC 5630). */
 export function contactOn(context: UaContext, flow: BaseFlow, about?: SipRequest): string {

@@ -130,6 +130,14 @@ export abstract class DialogSession implements DialogUser {
     this.#start(bye, dialog, () => {});
   }
 
+  /** Acknowledges a reliable provisional response, RFC 3262 section 4. */
+  protected sendPrack(dialog: Dialog, response: SipResponse, sequence: number): void {
+    const prack = dialog.request('PRACK');
+    this.#decorate(prack, { headers: [['RAck', `${sequence} ${response.headers.get('CSeq') ?? ''}`]] });
+    // What becomes of it does not matter: a callee that misses it repeats its response, or gives the INVITE up.
+    this.#start(prack, dialog, () => {});
+  }
+
   /** Sends the ACK of a 2xx and returns how to send it again. */
   protected sendAck(dialog: Dialog, sequence: number, sdp?: string): () => void {
     const ack = dialog.ack(sequence);
@@ -291,7 +299,8 @@ export abstract class DialogSession implements DialogUser {
     if (request.method === 'BYE') this.receiveBye(dialog, request, transaction);
     else if (request.method === 'INVITE') this.peerOffers.receiveInvite(request, transaction);
     else if (request.method === 'UPDATE') this.peerOffers.receiveUpdate(request, transaction);
-    else this.#receiveOther(transaction);
+    else if (request.method === 'PRACK') this.receivePrack(transaction);
+    else this.receiveOther(transaction);
   }
 
   receiveAck(_dialog: Dialog, ack: SipRequest, flow: BaseFlow): void {
@@ -309,6 +318,11 @@ export abstract class DialogSession implements DialogUser {
     this.end({ by: 'peer', request });
   }
 
+  /** RFC 3262 section 3: a PRACK for nothing that waits. */
+  protected receivePrack(transaction: ServerTransaction): void {
+    this.respond(transaction, 481);
+  }
+
   protected respond(transaction: ServerTransaction, status: number, options?: MessageOptions): SipResponse {
     const to = { request: transaction.request, tag: undefined };
     const response = buildResponse(this.context, to, status, options);
@@ -316,7 +330,7 @@ export abstract class DialogSession implements DialogUser {
     return response;
   }
 
-  #receiveOther(transaction: ServerTransaction): void {
+  protected receiveOther(transaction: ServerTransaction): void {
     const incoming = new Incoming(this.context, transaction, undefined);
     this.context.notifier.push(() => {
       if (!this.emitter.emit('request', incoming)) answerUntaken(this.context, incoming);

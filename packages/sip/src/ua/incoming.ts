@@ -79,7 +79,7 @@ export function answerUntaken(context: UaContext, incoming: IncomingRequest): vo
 }
 
 /** What we can, for OPTIONS and 2xx. */
-export function capabilities(context: UaContext): Array<[string, string]> {
+export function capabilities(context: Pick<UaContext, 'supported'>): Array<[string, string]> {
   const list: Array<[string, string]> = [
     ['Allow', allowedMethods],
     ['Accept', 'application/sdp'],

@@ -42,6 +42,13 @@ export interface StackEvents {
   request: [incoming: IncomingRequest];
 }
 
+function optionTags({ supported, sessionTimer, reliableProvisional }: SipStackOptions): string[] {
+  const known = [...(supported ?? [])];
+  if (sessionTimer) known.push('timer');
+  if (reliableProvisional) known.push('100rel');
+  return known;
+}
+
 const silent: StackLog = { debug() {}, warn() {}, error() {} };
 
 /** A SIP user agent: sockets, transactions, dialogs and INVITE sessions behind one object. */
@@ -96,7 +103,8 @@ export class SipStack {
       notifier,
       userAgent: options.userAgent,
       contactUser: options.contactUser,
-      supported: [...(options.supported ?? []), ...(options.sessionTimer ? ['timer'] : [])],
+      supported: optionTags(options),
+      reliableProvisional: options.reliableProvisional,
       sessionTimer: options.sessionTimer,
       dialogs: new Map(),
       sessions: new Set(),

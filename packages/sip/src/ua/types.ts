@@ -11,6 +11,9 @@ import type {
   Target,
   TimerConfig,
 } from '../transport/types.ts';
+import type { ReliableProvisional } from './reliable-provisionals.ts';
+
+export type { ReliableProvisional };
 
 /** One local address the stack listens on. Port 0 takes a free one; `SipStack.addresses` tells which. */
 export interface ListenerOptions {
@@ -36,6 +39,11 @@ export interface SipStackOptions {
   contactUser?: string;
   /** Option tags that we and the owner understand, for Supported and Require (RFC 3261 section 8.2.2.3). */
   supported?: string[];
+  /**
+   * Reliable provisional responses (RFC 3262), ours as this says, and those of callees, which get their PRACK. A PRACK
+   * with a body is a `request` for the owner. Absent: the extension is not known, who requires it gets 420.
+   */
+  reliableProvisional?: ReliableProvisional;
   /**
    * Session timers in calls (RFC 4028), where the peer knows them: a call whose peer is gone without a word ends with BYE.
    * A refresh by re-INVITE repeats the session description that this side gave last, and its answer is passed over.
@@ -157,9 +165,15 @@ export interface UasSession extends Session {
   readonly state: 'early' | 'accepted' | 'confirmed' | 'terminated';
   /** The SDP of the INVITE. */
   readonly offer: string | undefined;
-  /** Sends a response 101-199. Ignored once a final response was sent. */
+  /**
+   * Sends a response 101-199. Ignored once a final response was sent. Reliable where `reliableProvisional` says so; to a
+   * caller that requires that and made no offer, one without a body is left out (RFC 3262 section 5 wants our offer there).
+   */
   progress(status: number, options?: MessageOptions): void;
-  /** Sends 200, and sends it again until the ACK comes. Ignored when the session is over. */
+  /**
+   * Sends 200, and sends it again until the ACK comes. Ignored when the session is over. It waits for the PRACK of a
+   * reliable response with a body.
+   */
   accept(options: { sdp: string; headers?: Array<[string, string]> }): void;
   /** Sends a final response 300-699. Ignored when the session is over. */
   reject(status: number, options?: MessageOptions): void;
@@ -170,6 +184,8 @@ export interface UacSession extends Session {
   /** The INVITE as it was sent last (a digest challenge makes a second one). */
   readonly request: SipRequest;
   readonly state: 'calling' | 'early' | 'accepted' | 'terminated';
+  /** The SDP that answered the INVITE: of the reliable provisional response of the callee that accepted, or of its 2xx. */
+  readonly answer: string | undefined;
   /**
    * Gives the call up. CANCEL leaves after the first provisional response (RFC 3261 section 9.1). A 2xx that crosses
    * it is reported as `accepted`; the owner then calls `bye()`. After a final response it does nothing.

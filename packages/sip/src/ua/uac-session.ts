@@ -11,6 +11,7 @@ import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type UaContext } from './context.ts';
 import { DialogSession } from './dialog-session.ts';
 import { capabilities } from './incoming.ts';
+import { reliableSequence } from './reliable-provisionals.ts';
 import type { InviteOptions, UacSession } from './types.ts';
 
 /** An INVITE of ours, RFC 3261 section 13.2. */
@@ -24,6 +25,11 @@ export class UacInviteSession extends DialogSession implements UacSession {
   readonly #early = new Map<string, Dialog>();
   /** How to send the ACK of each 2xx again, by its To tag. */
   readonly #acks = new Map<string, () => void>();
+  /** RSeq of the last reliable provisional response of each callee, by its To tag. */
+  readonly #reliable = new Map<string, number>();
+  /** SDP of reliable provisional responses, by To tag: the answer, whatever comes later (RFC 3261 section 13.2.1). */
+  readonly #answers = new Map<string, string>();
+  #answer: string | undefined;
   #provisional = false;
   #cancel: 'no' | 'wanted' | 'sent' = 'no';
   #cancelHeaders: Array<[string, string]> = [];
@@ -37,7 +43,10 @@ export class UacInviteSession extends DialogSession implements UacSession {
     completeRequest(request, context.userAgent);
     if (request.body.length > 0 && !request.headers.has('Content-Type'))
       request.headers.add('Content-Type', 'application/sdp');
-    for (const [name, value] of capabilities(context))
+    // Without an offer of ours the PRACK would have to carry an answer (RFC 3262 section 5).
+    const offers = request.body.length > 0;
+    const known = { supported: context.supported.filter((tag) => offers || tag !== '100rel') };
+    for (const [name, value] of capabilities(known))
       if (!request.headers.has(name)) request.headers.add(name, value);
     for (const [name, value] of this.refresher.headers())
       if (!request.headers.has(name)) request.headers.add(name, value);
@@ -82,6 +91,10 @@ export class UacInviteSession extends DialogSession implements UacSession {
 
   get state(): UacSession['state'] {
     return this.#state;
+  }
+
+  get answer(): string | undefined {
+    return this.#answer;
   }
 
   get flow(): BaseFlow | undefined {
@@ -143,17 +156,34 @@ export class UacInviteSession extends DialogSession implements UacSession {
   #receiveProvisional(response: SipResponse): void {
     if (this.#state !== 'calling' && this.#state !== 'early') return;
     this.#provisional = true;
-    if (response.status > 100) {
-      this.#state = 'early';
-      const tag = tagOf(response.headers.get('To'));
-      if (tag !== undefined && !this.#early.has(tag)) {
-        const dialog = Dialog.ofClient(this.request, response);
-        this.#early.set(tag, dialog);
-        this.addDialog(dialog);
-      }
-      this.emit('provisional', response);
-    }
+    if (response.status > 100) this.#receiveEarly(response);
     if (this.#cancel === 'wanted') this.#sendCancel();
+  }
+
+  #receiveEarly(response: SipResponse): void {
+    this.#state = 'early';
+    const tag = tagOf(response.headers.get('To'));
+    const sequence = this.context.reliableProvisional && reliableSequence(response);
+    if (tag !== undefined && sequence !== undefined && !this.#isNext(tag, sequence)) return;
+    if (tag !== undefined && !this.#early.has(tag)) {
+      const dialog = Dialog.ofClient(this.request, response);
+      this.#early.set(tag, dialog);
+      this.addDialog(dialog);
+    }
+    const dialog = tag === undefined ? undefined : this.#early.get(tag);
+    if (tag !== undefined && sequence !== undefined && dialog) {
+      this.#reliable.set(tag, sequence);
+      const { sdp } = descriptionOf(response);
+      if (this.#hasOffer && sdp !== undefined && !this.#answers.has(tag)) this.#answers.set(tag, sdp);
+      this.sendPrack(dialog, response, sequence);
+    }
+    this.emit('provisional', response);
+  }
+
+  /** RFC 3262 section 4: neither repeated nor with a gap before it; what is not taken here comes again. */
+  #isNext(tag: string, sequence: number): boolean {
+    const last = this.#reliable.get(tag);
+    return last === undefined || sequence === last + 1;
   }
 
   #receiveFinal(response: SipResponse): void {
@@ -166,6 +196,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
     const dialog = this.#confirm(response);
     this.dialog = dialog;
     this.#state = 'accepted';
+    this.#answer = this.#answers.get(dialog.remoteTag) ?? descriptionOf(response).sdp;
     this.#early.delete(dialog.remoteTag);
     this.#dropEarly();
     if (this.#cancelLimit) this.context.timers.clear(this.#cancelLimit);

@@ -8,7 +8,8 @@ import type { BaseFlow } from '../transport/flow.ts';
 import { descriptionOf } from './body.ts';
 import { contactOn, type UaContext } from './context.ts';
 import { DialogSession } from './dialog-session.ts';
-import { buildResponse, capabilities } from './incoming.ts';
+import { buildResponse, capabilities, Incoming } from './incoming.ts';
+import { ReliableProvisionals, wantsReliable } from './reliable-provisionals.ts';
 import type { MessageOptions, UasSession } from './types.ts';
 
 /** An INVITE to us, RFC 3261 section 13.3. */
@@ -23,6 +24,9 @@ export class UasInviteSession extends DialogSession implements UasSession {
   #refresh: Timer | undefined;
   #expiry: Timer | undefined;
   #unwatchCaller: (() => void) | undefined;
+  #reliable: ReliableProvisionals | undefined;
+  /** `accept` was called before the PRACK of a response with a body. */
+  #acceptPending: Parameters<UasSession['accept']>[0] | undefined;
   /** BYE was asked for before the ACK came. */
   #byePending: { headers: Array<[string, string]> | undefined } | undefined;
 
@@ -62,13 +66,20 @@ export class UasInviteSession extends DialogSession implements UasSession {
   progress(status: number, options?: MessageOptions): void {
     if (status <= 100 || status > 199) throw new SipMisuseError('bad-status');
     if (this.#state !== 'early') return;
-    const response = this.#build(status, options);
-    this.transaction.respond(response);
-    this.#armRefresh(response);
+    const reliable = wantsReliable(this.request, this.context.reliableProvisional);
+    const withOffer = this.offer !== undefined || options?.body !== undefined;
+    this.#armRefresh(status, options);
+    if (reliable !== 'no' && withOffer) this.#reliably().send(this.#build(status, options));
+    else if (reliable !== 'must') this.transaction.respond(this.#build(status, options));
   }
 
   accept(options: { sdp: string; headers?: Array<[string, string]> }): void {
     if (this.#state !== 'early') return;
+    if (this.#reliable?.holdsAnswer) {
+      this.#acceptPending ??= options;
+      return;
+    }
+    this.#reliable?.stop();
     this.meet(this.request.headers);
     this.localSdp = options.sdp;
     const timer = this.refresher.accept(this.request);
@@ -138,6 +149,7 @@ export class UasInviteSession extends DialogSession implements UasSession {
   protected override clean(): void {
     this.#state = 'terminated';
     this.#clearTimers();
+    this.#reliable?.stop();
     this.removeDialog(this.#early);
     // The transaction lives on for half a minute, and must not hold the whole call.
     this.transaction.user = undefined;
@@ -156,8 +168,8 @@ export class UasInviteSession extends DialogSession implements UasSession {
     return response;
   }
 
-  #terminateEarly(cause: SipRequest): void {
-    this.transaction.respond(this.#build(487));
+  #terminateEarly(cause: SipRequest, status = 487): void {
+    this.transaction.respond(this.#build(status));
     this.#finish();
     this.emit('cancelled', cause);
   }
@@ -197,13 +209,41 @@ export class UasInviteSession extends DialogSession implements UasSession {
   }
 
   /** Section 13.3.1.1: proxies cancel an INVITE that is silent for three minutes. */
-  #armRefresh(response: SipResponse): void {
+  #armRefresh(status: number, options: MessageOptions | undefined): void {
     if (this.#refresh) this.context.timers.clear(this.#refresh);
     this.#refresh = this.context.timers.set(this.context.config.provisionalRefresh, () => {
       this.#refresh = undefined;
-      if (this.#state !== 'early') return;
-      this.transaction.respond(response);
-      this.#armRefresh(response);
+      if (this.#state === 'early') this.progress(status, options);
+    });
+  }
+
+  // --- RFC 3262 ---
+
+  #reliably(): ReliableProvisionals {
+    this.#reliable ??= new ReliableProvisionals(this.context, {
+      transaction: this.transaction,
+      // Section 3: the caller does not hear us.
+      unacknowledged: () => this.#terminateEarly(this.request, 504),
+    });
+    return this.#reliable;
+  }
+
+  protected override receivePrack(transaction: ServerTransaction): void {
+    if (!this.#reliable?.acknowledge(transaction.request)) {
+      super.receivePrack(transaction);
+      return;
+    }
+    if (transaction.request.body.length === 0) this.respond(transaction, 200);
+    else this.#receivePrackBody(transaction);
+    const accept = this.#reliable.holdsAnswer ? undefined : this.#acceptPending;
+    if (accept) this.accept(accept);
+  }
+
+  /** An offer, or the answer to ours, for the owner; section 5. */
+  #receivePrackBody(transaction: ServerTransaction): void {
+    const incoming = new Incoming(this.context, transaction, undefined);
+    this.context.notifier.push(() => {
+      if (!this.emitter.emit('request', incoming) && !incoming.answered) incoming.respond(488);
     });
   }
 

@@ -7,6 +7,7 @@ import {
   SipRequest,
   type SipResponse,
   SipStack,
+  type SipStackOptions,
   type UacSession,
   type UasSession,
 } from '@ringthrough/sip';
@@ -64,8 +65,9 @@ export class CallWorld {
   now = (): number => 1_700_000_000_000 + this.clock.now();
 
   /** A further SIP user agent on the network. */
-  async newStack(host: string, port = 5060): Promise<SipStack> {
+  async newStack(host: string, port = 5060, more: Partial<SipStackOptions> = {}): Promise<SipStack> {
     const stack = new SipStack({
+      ...more,
       userAgent: 'test',
       listeners: [{ protocol: 'udp', host, port }],
       clock: this.clock,
@@ -76,7 +78,9 @@ export class CallWorld {
     return stack;
   }
 
-  async device(options: { register?: boolean; webSocket?: boolean } = {}): Promise<TestDevice> {
+  async device(
+    options: { register?: boolean; webSocket?: boolean; stack?: Partial<SipStackOptions> } = {},
+  ): Promise<TestDevice> {
     this.#devices += 1;
     const id = `device${this.#devices}`;
     const sipUser = `d${this.#devices}`;
@@ -99,7 +103,12 @@ export class CallWorld {
       .values({ ...row, ...ha1 })
       .execute();
     const host = `10.0.2.${this.#devices}`;
-    const device = new TestDevice(await this.newStack(host), { id, sipUser, password, host });
+    const device = new TestDevice(await this.newStack(host, 5060, options.stack), {
+      id,
+      sipUser,
+      password,
+      host,
+    });
     if (options.webSocket) this.connect(device);
     if (options.register !== false) await this.wait(device.register());
     return device;
@@ -268,6 +277,7 @@ export class CallWorld {
       network: this.network.host(server.host),
       screen: (request, flow) => this.calls.screen(request, flow),
       sessionTimer: { expiresSeconds: 1_800, minSeconds: 90 },
+      reliableProvisional: 'required',
     });
     this.calls = new CallService({
       store,
