@@ -51,6 +51,11 @@ export class StreamFramer {
     return this.#end - this.#start;
   }
 
+  /** Says that the last `pong` was one, and not the first half of a ping: the next CRLF begins anew. */
+  pongTaken(): void {
+    this.#emptyLines = 0;
+  }
+
   /** Takes the next bytes, returns what they completed. Keeps no reference to `chunk`. */
   push(chunk: Uint8Array): StreamItem[] {
     const items: StreamItem[] = [];

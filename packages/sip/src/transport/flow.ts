@@ -42,6 +42,11 @@ export abstract class BaseFlow implements Flow {
     return this.protocol !== 'udp';
   }
 
+  /** Whether the peer was ever reached; always true where there is no connection. */
+  get opened(): boolean {
+    return true;
+  }
+
   /** Whether anybody wants to know when this flow closes; such a flow is not closed for being idle. */
   get watched(): boolean {
     return this.#listeners !== undefined && this.#listeners.size > 0;

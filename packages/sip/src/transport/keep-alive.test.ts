@@ -91,6 +91,23 @@ it('keep-alives of neither side keep a connection that carries no message, unles
   expect(again.closed).toBe(true);
 });
 
+it('each of many pings is answered once, and no answer is taken for half of a ping', async () => {
+  const [server, phone] = [await stackAt('10.0.0.1'), await stackAt('10.0.0.2')];
+  const flow = await connected(phone, server, 'tcp');
+  for (let times = 0; times < 5; times++) {
+    const alive = flow.ping!(1_000);
+    await clock.advance(100);
+    expect(await alive).toBe(true);
+  }
+  const { socket, got } = rawPeer();
+  for (let seconds = 0; seconds < 120; seconds++) {
+    await clock.advance(1_000);
+    // Answers what is a ping, and nothing else.
+    if (got.splice(0).join('') === '\r\n\r\n') socket.write(Buffer.from('\r\n'));
+  }
+  expect(got).toEqual([]);
+});
+
 it('asks a peer that never answers once, and does not take it for dead', async () => {
   const server = await stackAt('10.0.0.1');
   const { got, closes } = rawPeer();

@@ -54,6 +54,10 @@ export class TcpConnection extends BaseFlow {
     this.#lastHeard = this.#lastUsed;
   }
 
+  override get opened(): boolean {
+    return this.#open;
+  }
+
   /** When a message last went either way, in the time of the clock. */
   get lastUsed(): number {
     return this.#lastUsed;
@@ -143,13 +147,17 @@ export class TcpConnection extends BaseFlow {
         this.#events?.malformed(item.error, item.partial);
         if (item.fatal) this.#finish();
       } else if (item.keepAlive === 'ping') this.#answerPing();
-      else {
-        // Half of a ping of the peer's own looks the same.
-        if (this.#pongDue) this.#answers = 'yes';
-        this.#pongDue = false;
-        for (const alive of this.#pongs) alive(true);
-      }
+      else this.#pong();
     }
+  }
+
+  #pong(): void {
+    // Half of a ping of the peer's own looks the same.
+    if (!this.#pongDue) return;
+    this.#pongDue = false;
+    this.#answers = 'yes';
+    this.#framer.pongTaken();
+    for (const alive of this.#pongs) alive(true);
   }
 
   #writePing(): void {
