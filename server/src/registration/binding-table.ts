@@ -109,6 +109,7 @@ export function addressOf(device: DeviceIdentity, binding: LiveBinding): DeviceA
       protocol: 'udp',
       ...parseAddress(binding.remote),
       local: parseAddress(binding.local),
+      bound: true,
     };
     return { ...common, transport: 'udp', target };
   }

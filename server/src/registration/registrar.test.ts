@@ -172,6 +172,7 @@ describe('registering (RFC 3261 section 10.3)', () => {
         transport: 'udp',
         target: {
           protocol: 'udp',
+          bound: true,
           host: '10.0.0.2',
           port: 5060,
           local: { host: '10.0.0.1', port: 5060 },

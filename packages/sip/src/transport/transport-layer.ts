@@ -24,7 +24,8 @@ import type {
   Target,
   WebSocketLike,
 } from './types.ts';
-import { UdpListener } from './udp-listener.ts';
+import { UdpFlow, UdpListener } from './udp-listener.ts';
+import { UdpOnly } from './udp-only.ts';
 import { defaultPort, responseTarget } from './via.ts';
 import type { WebSocketFlow } from './web-socket-flow.ts';
 
@@ -57,6 +58,9 @@ interface StreamListening {
   listener: StreamListener;
 }
 
+/** RFC 3261 section 18.1.1, for a path whose MTU nobody knows. */
+const maxDatagramRequest = 1_300;
+
 type AddressTarget = Exclude<Target, { flow: unknown }>;
 
 /** The sockets of a stack, RFC 3261 section 18: listeners, connections and their reuse, and what came in on them. */
@@ -66,12 +70,14 @@ export class TransportLayer {
   readonly #streams: StreamListening[] = [];
   readonly #tlsListeners: TlsListener[] = [];
   readonly #pool: ConnectionPool;
+  readonly #udpOnly: UdpOnly;
   #tls: TlsOptions | undefined;
   #closed = false;
 
   constructor(options: TransportLayerOptions) {
     this.#options = options;
     this.#tls = options.tls;
+    this.#udpOnly = new UdpOnly(options.clock);
     this.#pool = new ConnectionPool({ ...options, datagram: (bytes, flow) => this.#message(bytes, flow) });
   }
 
@@ -109,6 +115,27 @@ export class TransportLayer {
     return this.#options.network
       .resolve(host)
       .then((address) => this.#flowToAddress({ ...target, host: address }, host));
+  }
+
+  /**
+   * RFC 3261 section 18.1.1: the connection for a request of this size that was to go over `flow`; undefined if it may
+   * stay there, or has to.
+   */
+  largeFlow(flow: BaseFlow, bytes: () => number): BaseFlow | undefined {
+    if (!(flow instanceof UdpFlow) || !flow.replaceable || this.#udpOnly.has(flow.remote)) return undefined;
+    // Without a listener nobody could call us back where we say we are.
+    if (!this.#streams.some(({ protocol }) => protocol === 'tcp') || bytes() <= maxDatagramRequest)
+      return undefined;
+    try {
+      return this.#flowToAddress({ protocol: 'tcp', ...flow.remote, local: flow.local });
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Remembers that a peer of `largeFlow` takes no TCP. */
+  noLargeFlow(flow: BaseFlow): void {
+    this.#udpOnly.add(flow.remote);
   }
 
   /** How the answer to a request goes back, RFC 3261 section 18.2.2; undefined when there is no way. */
@@ -219,11 +246,11 @@ export class TransportLayer {
   }
 
   #flowToAddress(target: AddressTarget, name?: string): BaseFlow {
-    const { protocol, host, port, local } = target;
+    const { protocol, host, port, local, bound } = target;
     if (protocol === 'udp') {
       const listener = this.#udpFor(local, host);
       if (!listener) throw new Error('no UDP listener for this address family');
-      return listener.flowTo({ host, port });
+      return listener.flowTo({ host, port }, bound !== true);
     }
     const known = this.#pool.find({ protocol, host, port, name });
     if (known) return known;

@@ -39,11 +39,13 @@ export interface Flow {
 
 /**
  * Where to send a request: over a given flow, or to an address (a connection that is open to it is used again).
- * `local` chooses among several listeners. The certificate of a `tls` target must be valid for its `host`.
+ * `local` chooses among several listeners. A request too large for a datagram goes over TCP to a `udp` target, if there
+ * is TCP on both sides (RFC 3261 section 18.1.1), unless it is `bound`: the far end of a flow, such as a telephone behind
+ * a NAT, that nothing else leads to. The certificate of a `tls` target must be valid for its `host`.
  */
 export type Target =
   | { flow: Flow }
-  | { protocol: SocketProtocol; host: string; port: number; local?: Endpoint };
+  | { protocol: SocketProtocol; host: string; port: number; local?: Endpoint; bound?: boolean };
 
 /** The part of a `ws` WebSocket that the stack uses. */
 export interface WebSocketLike {

@@ -4,12 +4,15 @@ import type { Endpoint } from './types.ts';
 
 /** A UDP address pair. It holds nothing: one is made for each datagram and each target. */
 export class UdpFlow extends BaseFlow {
+  /** Whether another transport may lead to the same peer: it was chosen by its address, not for having called us. */
+  readonly replaceable: boolean;
   readonly #socket: DatagramSocket;
 
-  constructor(socket: DatagramSocket, remote: Endpoint, sentBy: SentBy) {
+  constructor(socket: DatagramSocket, remote: Endpoint, sentBy: SentBy, replaceable = false) {
     const local = socket.local;
     super({ id: `udp:${hostPort(local)}/${hostPort(remote)}`, protocol: 'udp', local, remote, sentBy });
     this.#socket = socket;
+    this.replaceable = replaceable;
   }
 
   send(bytes: Uint8Array, failed: SendFailed): void {
@@ -56,8 +59,8 @@ export class UdpListener {
     return listener;
   }
 
-  flowTo(remote: Endpoint): UdpFlow {
-    return new UdpFlow(this.#socket, remote, this.sentBy);
+  flowTo(remote: Endpoint, replaceable = false): UdpFlow {
+    return new UdpFlow(this.#socket, remote, this.sentBy, replaceable);
   }
 
   close(): Promise<void> {

@@ -1,10 +1,17 @@
 import { answerChallenge } from '../auth/index.ts';
-import { parseCSeq, type SipHeaders, SipRequest, type SipResponse } from '../message/index.ts';
+import {
+  parseCSeq,
+  type SipHeaders,
+  SipRequest,
+  type SipResponse,
+  serializeMessage,
+} from '../message/index.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
-import { newCallId, newTag } from '../transaction/ids.ts';
+import { newBranch, newCallId, newTag } from '../transaction/ids.ts';
 import { responseTo } from '../transaction/response.ts';
 import { tagOf } from '../transaction/transaction-key.ts';
 import type { BaseFlow } from '../transport/flow.ts';
+import { ownVia } from '../transport/via.ts';
 import type { UaContext } from './context.ts';
 import type { Credentials } from './types.ts';
 
@@ -84,12 +91,39 @@ export class ClientRequest {
 
   #send(flow: BaseFlow): void {
     const { user, context } = this.#options;
+    const failed = () => this.#end(localResponse(this.#request, 503));
     user.sending?.(this.#request, flow);
-    this.#transaction = context.transactions.request(this.#request, flow, {
+    const large = context.transport.largeFlow(flow, () => this.#sizeOn(flow));
+    if (!large) {
+      this.#transmit(flow, failed);
+      return;
+    }
+    user.sending?.(this.#request, large);
+    this.#transmit(large, () => {
+      if (large.opened || this.#ended) {
+        failed();
+        return;
+      }
+      // RFC 3261 section 18.1.1: whoever takes no TCP gets it over UDP, in fragments.
+      context.transport.noLargeFlow(flow);
+      this.#request.headers.removeFirst('Via');
+      user.sending?.(this.#request, flow);
+      this.#transmit(flow, failed);
+    });
+  }
+
+  #transmit(flow: BaseFlow, transportError: () => void): void {
+    this.#transaction = this.#options.context.transactions.request(this.#request, flow, {
       response: (response) => this.#response(response, flow),
       timeout: () => this.#end(localResponse(this.#request, 408)),
-      transportError: () => this.#end(localResponse(this.#request, 503)),
+      transportError,
     });
+  }
+
+  /** What the request will take on the wire, with the Via that it gets. */
+  #sizeOn(flow: BaseFlow): number {
+    const via = `Via: ${ownVia(flow.protocol, flow.sentBy, newBranch())}\r\n`;
+    return serializeMessage(this.#request).length + via.length;
   }
 
   #response(response: SipResponse, flow: BaseFlow): void {
