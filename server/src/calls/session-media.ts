@@ -66,7 +66,18 @@ export class SessionMedia {
   }
 }
 
-/** RFC 3264 section 8.4: the peer sends nothing (`inactive`), or only what it likes (`sendonly`); or the old 0.0.0.0. */
+/**
+ * RFC 3264 section 8.4: of its audio the peer sends nothing (`inactive`), or only what it likes (`sendonly`); or the
+ * old 0.0.0.0, which beside port 9 is only how a browser leaves the address to ICE (RFC 8839 section 4.3.1).
+ */
 export function isHold(sdp: string): boolean {
-  return /^a=(sendonly|inactive)\s*$/m.test(sdp) || /^c=IN IP4 0\.0\.0\.0\s*$/m.test(sdp);
+  const [session = '', ...lines] = sdp.split(/^(?=m=)/m);
+  const audio = lines.find((line) => line.startsWith('m=audio')) ?? '';
+  const [, direction] = DIRECTION.exec(audio) ?? DIRECTION.exec(session) ?? [];
+  if (direction === 'sendonly' || direction === 'inactive') return true;
+  const [, address] = CONNECTION.exec(audio) ?? CONNECTION.exec(session) ?? [];
+  return address === '0.0.0.0' && !audio.startsWith('m=audio 9 ');
 }
+
+const DIRECTION = /^a=(sendrecv|sendonly|recvonly|inactive)\s*$/m;
+const CONNECTION = /^c=IN IP4 (\S+)/m;

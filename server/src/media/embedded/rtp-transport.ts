@@ -23,8 +23,9 @@ export class RtpTransport implements LegTransport {
     this.#pair = pair;
     this.#handlers = handlers;
     this.#now = now;
-    pair.rtp.on('message', (datagram, from) => this.#onRtpPort(datagram, from));
-    pair.rtcp.on('message', (datagram, from) => this.#onRtcpPort(datagram, from));
+    // Nothing can be sent to port 0, and no real peer sends from it.
+    pair.rtp.on('message', (datagram, from) => from.port > 0 && this.#onRtpPort(datagram, from));
+    pair.rtcp.on('message', (datagram, from) => from.port > 0 && this.#onRtcpPort(datagram, from));
   }
 
   get ready(): boolean {

@@ -55,6 +55,10 @@ describe('parseRemote', () => {
     });
   });
 
+  it.each([0, 65_536])('takes no RTCP port that cannot be sent to: %i', (port) => {
+    expect(parseRemote(`${G711}a=rtcp:${port}\r\n`, 'rtp').rtp).toMatchObject({ rtcpPort: 4000 });
+  });
+
   it('prefers what the m-line says to what the session says: address, direction', () => {
     const text = `${G711}c=IN IP4 192.0.2.2\r\na=rtcp:5001\r\na=sendonly\r\n`;
     expect(parseRemote(text, 'rtp')).toMatchObject({

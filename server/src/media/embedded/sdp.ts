@@ -122,7 +122,7 @@ function rtpAddress(session: SessionDescription, audio: MediaDescription): Remot
   if (address === '0.0.0.0') return undefined;
   // RFC 3605; the default is the next port (RFC 3550 section 11).
   const rtcpPort = audio.rtcp?.port ?? audio.port + 1;
-  return { address, port: audio.port, rtcpPort: rtcpPort < 65_536 ? rtcpPort : audio.port };
+  return { address, port: audio.port, rtcpPort: rtcpPort > 0 && rtcpPort < 65_536 ? rtcpPort : audio.port };
 }
 
 function directions(session: SessionDescription, audio: MediaDescription) {
