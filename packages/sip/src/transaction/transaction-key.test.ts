@@ -102,7 +102,8 @@ describe('the tag of From and To', () => {
         (name, params, separator) => {
           const value = `${name}<sip:a@b;tag=u>${params.map((one) => separator + one).join('')}`;
           const parsed = parseNameAddr(value);
-          fc.pre(parsed !== undefined);
+          // A second tag is malformed (RFC 3261 section 7.3.1): whichever is taken then.
+          fc.pre(parsed !== undefined && params.filter((one) => /^tag=/i.test(one)).length < 2);
           expect(tagOf(value)).toBe(parsed?.params.get('tag'));
         },
       ),

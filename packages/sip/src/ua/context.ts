@@ -10,7 +10,7 @@ import type { TransportLayer } from '../transport/transport-layer.ts';
 import type { Clock, SocketProtocol, StackLog, TimerConfig } from '../transport/types.ts';
 import { defaultPort } from '../transport/via.ts';
 import type { Notifier } from './notifier.ts';
-import type { ReliableProvisional } from './reliable-provisionals.ts';
+import type { ReliableProvisional } from './types.ts';
 
 /** A session as the stack sees it: it gets the messages of its dialogs. */
 export interface DialogUser {

@@ -3,9 +3,7 @@ import { parseCSeq, type SipHeaders, type SipRequest, type SipResponse } from '.
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Timer } from '../transaction/timer-queue.ts';
 import type { UaContext } from './context.ts';
-
-/** When provisional responses are sent reliably: only to a caller that requires it, or to each that supports it. */
-export type ReliableProvisional = 'required' | 'supported';
+import type { ReliableProvisional } from './types.ts';
 
 const optionTag = '100rel';
 

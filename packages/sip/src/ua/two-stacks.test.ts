@@ -125,3 +125,36 @@ it.each<[string, Transport, Partial<Conditions>]>([
   },
   60_000,
 );
+
+it('RFC 3261 14.1: re-INVITEs of both sides at once: both get 491, and both get through after their back-off', async () => {
+  const { clock, alice, bob } = await pair(1, {});
+  let uas: UasSession | undefined;
+  bob.on('invite', (session) => {
+    uas = session;
+    session.accept({ sdp: 'v=0 b' });
+  });
+  const request = new SipRequest('INVITE', 'sip:bob@10.0.0.2', { body: 'v=0 a' });
+  const uac = alice.invite({ request, target: { protocol: 'udp', host: '10.0.0.2', port: 5060 } });
+  await clock.advance(100);
+  const offers: unknown[] = [];
+  for (const side of [uac, uas!]) {
+    side.on('reinvite', ({ offer, accept }) => {
+      offers.push(offer);
+      accept('v=0 answer');
+    });
+  }
+  const startedAt = clock.now();
+  const settledAt: number[] = [];
+  const both = [uac.reinvite('v=0 of the caller'), uas!.reinvite('v=0 of the callee')];
+  for (const one of both) void one.then(() => settledAt.push(clock.now() - startedAt));
+  await clock.advance(10);
+  expect(offers).toEqual([]);
+  await clock.advance(10_000);
+  expect(await Promise.all(both.map(async (one) => (await one).status))).toEqual([200, 200]);
+  // Who made the Call-ID waits 2.1 to 4 s, the other at most 2 s: the callee is first.
+  expect(offers).toEqual(['v=0 of the callee', 'v=0 of the caller']);
+  expect(settledAt[0]).toBeLessThan(2_100);
+  expect(settledAt[1]).toBeGreaterThanOrEqual(2_100);
+  uac.bye();
+  await clock.advance(100_000);
+});

@@ -11,9 +11,9 @@ import type {
   Target,
   TimerConfig,
 } from '../transport/types.ts';
-import type { ReliableProvisional } from './reliable-provisionals.ts';
 
-export type { ReliableProvisional };
+/** When provisional responses are sent reliably: only to a caller that requires it, or to each that supports it. */
+export type ReliableProvisional = 'required' | 'supported';
 
 /** One local address the stack listens on. Port 0 takes a free one; `SipStack.addresses` tells which. */
 export interface ListenerOptions {

@@ -337,6 +337,26 @@ it('14.2: a re-INVITE nobody takes gets 488, and one accepted but never acknowle
   expect(events).toEqual(['confirmed', 'ended timeout']);
 });
 
+it('14.1: tries a re-INVITE again after 491, 0 to 2 s later, for the Call-ID is not ours', async () => {
+  const { session: call } = await confirmed();
+  for (let tries = 0; tries < 5; tries++) {
+    const done = call.reinvite('v=0 two');
+    await clock.advance(10);
+    peer.news();
+    const first = peer.lastRequest('INVITE');
+    peer.respond(first, 491);
+    await clock.advance(2);
+    const refusedAt = clock.now();
+    const again = () => peer.lastRequest('INVITE').headers.get('CSeq') !== first.headers.get('CSeq');
+    expect(await clock.until(again)).toBe(true);
+    expect(clock.now() - refusedAt).toBeLessThanOrEqual(2_001);
+    peer.respond(peer.lastRequest('INVITE'), 200, {}, 'v=0');
+    await clock.advance(10);
+    expect([(await done).status, peer.news()]).toEqual([200, ['ACK', 'INVITE', 'ACK']]);
+  }
+  call.bye();
+});
+
 it('15.1.2: a pending re-INVITE gets 487 when BYE comes', async () => {
   const { session: call, ok } = await confirmed();
   call.on('reinvite', () => {});
