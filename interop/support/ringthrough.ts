@@ -60,7 +60,8 @@ export class Ringthrough {
     const config: Record<string, unknown> = {
       dataDir: join(folder, 'data'),
       http: { host: '127.0.0.1', port: httpPort },
-      sip: { host: '127.0.0.1', port: sipPort },
+      // SIPp's requests are shorter than those of telephones.
+      sip: { host: '127.0.0.1', port: sipPort, guard: { maxUdpAnswerRatio: 2 } },
       media: { host: '127.0.0.1', webrtcPort, rtpPorts },
       lab: { enabled: options.lab ?? false },
       // SIPp registers in one run and answers in another: in between there is nobody to ask.

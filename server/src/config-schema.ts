@@ -128,6 +128,28 @@ const sip = z.strictObject({
       maxServerTransactions: positive.optional().describe('Requests in progress; 20000'),
     })
     .prefault({}),
+  guard: z
+    .strictObject({
+      requestsPerSecond: z
+        .number()
+        .positive()
+        .default(20)
+        .describe('Of an address where nobody is registered; more are dropped. Trunks are exempt'),
+      burst: positive.default(100).describe('At once'),
+      failures: positive.default(10).describe('Wrong passwords of one address, then it is banned'),
+      failureWindowSeconds: seconds.default(600).describe('Within this time'),
+      banSeconds: seconds.default(900).describe('No answer for so long'),
+      maxUdpAnswerRatio: z
+        .number()
+        .positive()
+        .default(1)
+        .describe('Size of a 401 over UDP by size of the request; where it would be more, there is none'),
+      scanners: z
+        .array(z.string().min(3))
+        .default(['friendly-scanner', 'sipvicious', 'sipcli', 'sip-scan', 'sundayddr', 'pplsip'])
+        .describe('In User-Agent or From: no answer'),
+    })
+    .prefault({}),
 });
 
 const media = z.strictObject({
@@ -249,6 +271,10 @@ function uniqueIds(carriers: z.output<typeof carrier>[]): boolean {
   return new Set(carriers.map((one) => one.id)).size === carriers.length;
 }
 
+function hasCertificate({ listeners, tls }: z.output<typeof sip>): boolean {
+  return tls !== undefined || !listeners?.some(({ protocol }) => protocol === 'tls');
+}
+
 /** `ringthrough.yaml`. Every key may be left out. */
 export const configSchema = z.strictObject({
   dataDir: z.string().min(1).default('./data').describe('Database, voice messages, key of the installation'),
@@ -273,10 +299,6 @@ export const configSchema = z.strictObject({
 });
 
 export type CarrierConfig = z.output<typeof carrier>;
-function hasCertificate({ listeners, tls }: z.output<typeof sip>): boolean {
-  return tls !== undefined || !listeners?.some(({ protocol }) => protocol === 'tls');
-}
-
 export type ParsedConfig = z.output<typeof configSchema>;
 
 /** What the program runs with: the file and environment with every default filled in. */

@@ -67,6 +67,8 @@ export class Softphone implements Device {
         ['Call-ID', this.#callId],
         ['CSeq', `${this.#cseq} REGISTER`],
         ['Expires', `${expires}`],
+        // Besides being polite: a server may refuse a challenge that is larger than the request.
+        ['Allow', 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE'],
       ],
     });
     const target = { protocol: 'udp', host: serverHost, port: Number(port) } as const;

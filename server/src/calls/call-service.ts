@@ -103,8 +103,9 @@ export class CallService {
    * that would tell a scanner that somebody is here.
    */
   screen(request: SipRequest, flow: Flow): boolean {
-    if (request.method === 'REGISTER') return true;
-    return this.#trunkOf(flow) !== undefined || this.#options.registrar.knows(flow);
+    if (this.#trunkOf(flow) !== undefined) return true;
+    const { registrar } = this.#options;
+    return (request.method === 'REGISTER' || registrar.knows(flow)) && registrar.admits(request, flow);
   }
 
   /** For the stack's `request`: takes REGISTER, leaves the rest (OPTIONS) to the stack. */

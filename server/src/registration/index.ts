@@ -8,3 +8,4 @@ export {
   type RegistrarOptions,
   type SoftphoneLiveness,
 } from './registrar.ts';
+export { type GuardLimits, type GuardStats, SourceGuard } from './source-guard.ts';

@@ -18,10 +18,12 @@ import {
   type DeviceAddress,
   type LiveBinding,
 } from './binding-table.ts';
+import { challengesThatFit } from './challenge-size.ts';
 import { DeviceDirectory, type DeviceIdentity, type DeviceWithSecret } from './device-directory.ts';
 import { LivenessWatch, trueWithin } from './liveness.ts';
 import { applyRegister, type RegisterLimits } from './register-contacts.ts';
 import { SerialQueues } from './serial-queues.ts';
+import type { GuardStats, SourceGuard } from './source-guard.ts';
 
 type UnregisteredWhy = FabricEvents['device.unregistered']['why'];
 
@@ -50,6 +52,10 @@ export interface RegistrarOptions {
   pingIntervalMs: number;
   /** Absent: softphones are believed until they expire. */
   softphones?: SoftphoneLiveness | undefined;
+  /** Absent: everybody gets an answer. */
+  guard?: SourceGuard;
+  /** How many times as large as the request the challenge to a stranger on UDP may be; unlimited when absent. */
+  maxUdpAnswerRatio?: number;
 }
 
 export type Authentication =
@@ -79,12 +85,16 @@ export class Registrar {
   #nextExpiry = Number.POSITIVE_INFINITY;
   #pingTimer: unknown;
   #closed = false;
+  /** Challenges as large as those that are given. */
+  readonly #sample: string[];
+  #withoutRoom = 0;
 
   constructor(options: RegistrarOptions & { secret: string }) {
     this.#options = options;
     const { realm, nonceLifetimeMs, secret, now, digestAlgorithms: algorithms } = options;
     const digest = { realm, nonceLifetimeMs, secret, now };
     this.#digest = new DigestServer(algorithms === undefined ? digest : { ...digest, algorithms });
+    this.#sample = this.#digest.challenge();
     this.#directory = new DeviceDirectory(options.store);
     const { softphones, clock } = options;
     this.#liveness =
@@ -160,9 +170,37 @@ export class Registrar {
       const { ha1: _, ...identity } = device;
       return { ok: true, device: identity };
     }
-    const challenges = this.#digest.challenge({ stale: verdict.result === 'stale', client });
+    if (verdict.result === 'bad' && this.#digest.answersChallenge(request, client)) {
+      this.#options.guard?.failed(flow, this.knows(flow));
+    }
+    const offered = this.#digest.challenge({ stale: verdict.result === 'stale', client });
+    const challenges = this.#fitting(request, flow, offered) ?? offered;
     const name = challenge === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate';
     return { ok: false, status: challenge, headers: challenges.map((value) => [name, value]) };
+  }
+
+  /**
+   * False: the request gets no answer. To be asked before a transaction exists, and not for those who are trusted by
+   * their address.
+   */
+  admits(request: SipRequest, flow: Flow): boolean {
+    if (this.#options.guard?.admits(request, flow, this.knows(flow)) === false) return false;
+    if (request.method !== 'REGISTER' || this.#fitting(request, flow, this.#sample)) return true;
+    this.#withoutRoom += 1;
+    return false;
+  }
+
+  /** What was dropped, and who is banned; `tooShort`: for the challenge to be no larger. */
+  guardStats(): GuardStats & { tooShort: number } {
+    const none: GuardStats = { scanner: 0, flood: 0, ban: 0, bans: 0, banned: 0 };
+    return { ...(this.#options.guard?.stats() ?? none), tooShort: this.#withoutRoom };
+  }
+
+  /** Undefined: no challenge can be given. */
+  #fitting(request: SipRequest, flow: Flow, challenges: string[]): readonly string[] | undefined {
+    const { maxUdpAnswerRatio: ratio } = this.#options;
+    if (ratio === undefined || flow.protocol !== 'udp' || this.knows(flow)) return challenges;
+    return challengesThatFit(request, challenges, ratio);
   }
 
   /** Every live address of every device of the account; empty means not available (R-QUERY). */

@@ -127,6 +127,7 @@ function registerRequest(sip: Sip, contact: string): SipRequest {
       ['From', aor],
       ['To', aor],
       ['Contact', `<${contact}>;expires=300`],
+      ['Allow', 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY, REFER'],
     ],
   });
 }

@@ -4,15 +4,16 @@ import { CallService } from '../calls/index.ts';
 import type { CarrierCatalogue, SmsGateway } from '../carrier/index.ts';
 import { type Config, sipRealm } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
+import { clientAddress } from '../http/index.ts';
 import type { Logger } from '../log.ts';
 import { EmbeddedMediaPlane } from '../media/index.ts';
-import { askSoftphone, Registrar } from '../registration/index.ts';
+import { askSoftphone, Registrar, SourceGuard } from '../registration/index.ts';
 import { explainListenError } from '../start-error.ts';
 import { deriveKey, type Store } from '../store/index.ts';
-import type { Teardown } from './teardown.ts';
 import { portSetting, sipListeners } from './sip-listeners.ts';
-
+import type { Teardown } from './teardown.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
+
 export interface TelephonyOptions {
   config: Config;
   store: Store;
@@ -39,8 +40,8 @@ export interface Telephony {
  * @throws StartError when a port cannot be had
  */
 export async function startTelephony(options: TelephonyOptions, teardown: Teardown): Promise<Telephony> {
-  const media = await startMedia(options);
   const { config } = options;
+  const media = await startMedia(options);
   teardown.add('media', () => media.close());
   // The stack asks the calls, and the calls need the stack: until both are there, nobody gets in.
   const late: { calls?: CallService } = {};
@@ -64,8 +65,8 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   } catch (error) {
     throw explainListenError(error, portSetting(config.sip, error));
   }
-  return { stack, media, registrar, alerting, calls };
   watchCertificate(options, stack, teardown);
+  return { stack, media, registrar, alerting, calls };
 }
 
 function watchCertificate({ config, log }: TelephonyOptions, stack: SipStack, teardown: Teardown): void {
@@ -140,6 +141,19 @@ function createRegistrar(
     limits,
     pingIntervalMs: webSocketPingSeconds * 1000,
     softphones: softphonePingSeconds > 0 ? softphones : undefined,
+    guard: createGuard(config, log.child({ module: 'guard' })),
+    maxUdpAnswerRatio: config.sip.guard.maxUdpAnswerRatio,
+  });
+}
+
+function createGuard({ sip: { guard } }: Config, log: Logger): SourceGuard {
+  const { failureWindowSeconds, banSeconds, maxUdpAnswerRatio: _, ...limits } = guard;
+  return new SourceGuard({
+    limits: { ...limits, failureWindowMs: failureWindowSeconds * 1000, banMs: banSeconds * 1000 },
+    now: Date.now,
+    networkOf: clientAddress,
+    // At most so often as bans begin.
+    banned: (address) => log.warn({ address, banSeconds }, 'banned for wrong passwords'),
   });
 }
 

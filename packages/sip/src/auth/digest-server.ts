@@ -96,6 +96,16 @@ export class DigestServer {
     return this.#judge({ request, client }, credentials, await lookup(credentials.username));
   }
 
+  /**
+   * Whether the credentials, right or wrong, answer a challenge that this client was given and that still counts: then
+   * the source of the request is not forged. Uses nothing up.
+   */
+  answersChallenge(request: SipRequest, client = ''): boolean {
+    const nonce = this.#credentials(request)?.params.get('nonce');
+    const issuedAt = nonce === undefined ? undefined : this.#mint.issuedAt(nonce, client);
+    return issuedAt !== undefined && issuedAt >= this.#options.now() - this.#options.nonceLifetimeMs;
+  }
+
   /** The first credentials for our realm, those with an algorithm we know before others. */
   #credentials({ headers }: SipRequest): Credentials | undefined {
     let unknown: Credentials | undefined;

@@ -14,7 +14,8 @@ export function buildResponse(
   options?: MessageOptions,
 ): SipResponse {
   const response = responseTo(to.request, status, to.tag, options?.reason);
-  if (status !== 100) response.headers.add('Server', context.userAgent);
+  // Strangers get no more than the challenge: the smaller it is, the less use for flooding others.
+  if (![100, 401, 407].includes(status)) response.headers.add('Server', context.userAgent);
   for (const [name, value] of options?.headers ?? []) response.headers.add(name, value);
   setBody(response, options);
   return response;

@@ -2,6 +2,7 @@ import { parseContact, parseContacts, parseExpires, SipRequest, type SipResponse
 import { newCallId, newTag } from '../transaction/ids.ts';
 import { systemClock } from '../transport/clock.ts';
 import type { Clock, Target } from '../transport/types.ts';
+import { allowedMethods } from './context.ts';
 import type { SipStack } from './sip-stack.ts';
 import type { Credentials } from './types.ts';
 
@@ -121,6 +122,8 @@ class SelfRefreshingRegistration implements Registration {
     request.headers.add('CSeq', `${++this.#sequence} REGISTER`);
     request.headers.add('Contact', this.#contact());
     request.headers.add('Expires', String(expires));
+    // A registrar that gives strangers no larger answer than their request needs some room for its challenge.
+    request.headers.add('Allow', allowedMethods);
     for (const [name, value] of headers ?? []) request.headers.add(name, value);
     // A challenge makes a second request, with the next number.
     if (credentials) this.#sequence++;
