@@ -101,6 +101,12 @@ export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow 
   return context.transport.flowTo({ protocol, host: uri.host, port, ...(local ? { local } : {}) });
 }
 
+/** Whether a peer whose connection is gone can be called over a new one: a trunk can, a browser cannot. */
+export function canDial(dialog: Dialog, last: BaseFlow): boolean {
+  const uri = parseUri(dialog.nextHop);
+  return uri !== undefined && protocolOf(uri) !== undefined && !isUnreachable(uri.host, last);
+}
+
 /** The transport that a URI asks for, RFC 3261 sections 19.1.2 and 26.2.2; undefined if we cannot dial it. */
 function protocolOf({ scheme, params }: SipUri): SocketProtocol | undefined {
   const transport = params.get('transport')?.toLowerCase();

@@ -17,6 +17,7 @@ import { ownVia } from '../transport/via.ts';
 import { ClientRequest } from './client-request.ts';
 import {
   allowedMethods,
+  canDial,
   contactOn,
   type DialogUser,
   flowFor,
@@ -369,7 +370,7 @@ export abstract class DialogSession implements DialogUser {
     const flow = this.way.pinned ?? this.way.last;
     if (this.#over || !flow?.reliable) return;
     this.#unwatchFlow = flow.onClose(() => {
-      if (this.#over) return;
+      if (this.#over || (!this.way.pinned && this.dialog && canDial(this.dialog, flow))) return;
       this.#lostFlow = this.context.timers.set(this.context.config.lostFlow, () => {
         this.#lostFlow = undefined;
         if (this.dialog) this.sendBye(this.dialog);
