@@ -56,7 +56,10 @@ function environmentKeys(): Map<string, { path: string[]; type: string | undefin
 
 /** What does not parse stays text, and the schema then says what was expected. */
 function parseValue(text: string, type: string | undefined): unknown {
-  if (type === 'integer' || type === 'number') return text.trim() === '' ? text : Number(text);
+  if (type === 'integer' || type === 'number') {
+    const number = text.trim() === '' ? Number.NaN : Number(text);
+    return Number.isNaN(number) ? text : number;
+  }
   if (type === 'boolean') return text === 'true' || (text === 'false' ? false : text);
   if (type !== 'array') return text;
   try {
