@@ -225,7 +225,10 @@ export class StorySteps {
 }
 
 function describe({ outcome, codecs, durationMs, device, reason }: CallRecord): string {
-  const sound = codecs === null || codecs.client === null ? '' : `, ${codecs.carrier ?? 'nothing'} ↔ ${codecs.client ?? 'nothing'}`;
+  const sound =
+    codecs === null || codecs.client === null
+      ? ''
+      : `, ${codecs.carrier ?? 'nothing'} ↔ ${codecs.client ?? 'nothing'}`;
   const lasted = durationMs === null || durationMs === 0 ? '' : `, ${(durationMs / 1000).toFixed(1)} s`;
   return `${outcome}, ${reason}${device === null ? '' : `, ${device.name}`}${sound}${lasted}`;
 }
