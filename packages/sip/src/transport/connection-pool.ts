@@ -23,6 +23,8 @@ interface Peer {
   protocol: 'tcp' | 'tls';
   sentBy: SentBy;
   name?: string | undefined;
+  /** Instead of the limit of the stack. */
+  connectTimeoutMs?: number | undefined;
 }
 
 /** The connections of a stack: TCP, TLS and WebSocket, their limits, their reuse and their end. */
@@ -105,8 +107,11 @@ export class ConnectionPool {
   }
 
   #adopt(socket: StreamSocket, peer: Peer, accepted: boolean): TcpConnection {
-    const { clock, limits, receive, malformed, log } = this.#options;
+    const { clock, receive, malformed, log } = this.#options;
     const { protocol, sentBy, name } = peer;
+    const { connectTimeoutMs } = peer;
+    const limits =
+      connectTimeoutMs === undefined ? this.#options.limits : { ...this.#options.limits, connectTimeoutMs };
     const id = `${protocol}:${this.#nextId++}`;
     const open = accepted && protocol === 'tcp';
     const connection = new TcpConnection({ id, protocol, socket, sentBy, clock, limits, open });

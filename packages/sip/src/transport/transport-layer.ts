@@ -60,6 +60,8 @@ interface StreamListening {
 
 /** RFC 3261 section 18.1.1, for a path whose MTU nobody knows. */
 const maxDatagramRequest = 1_300;
+/** A firewall that swallows TCP costs one call this much, and the next ones nothing. */
+const largeFlowTimeoutMs = 2_000;
 
 type AddressTarget = Exclude<Target, { flow: unknown }>;
 
@@ -114,7 +116,7 @@ export class TransportLayer {
     if (isIP(host) !== 0) return this.#flowToAddress({ ...target, host });
     return this.#options.network
       .resolve(host)
-      .then((address) => this.#flowToAddress({ ...target, host: address }, host));
+      .then((address) => this.#flowToAddress({ ...target, host: address }, { name: host }));
   }
 
   /**
@@ -127,7 +129,10 @@ export class TransportLayer {
     if (!this.#streams.some(({ protocol }) => protocol === 'tcp') || bytes() <= maxDatagramRequest)
       return undefined;
     try {
-      return this.#flowToAddress({ protocol: 'tcp', ...flow.remote, local: flow.local });
+      return this.#flowToAddress(
+        { protocol: 'tcp', ...flow.remote, local: flow.local },
+        { connectTimeoutMs: largeFlowTimeoutMs },
+      );
     } catch {
       return undefined;
     }
@@ -245,8 +250,12 @@ export class TransportLayer {
     else this.#options.malformed(result.error, result.partial, flow);
   }
 
-  #flowToAddress(target: AddressTarget, name?: string): BaseFlow {
+  #flowToAddress(
+    target: AddressTarget,
+    options: { name?: string; connectTimeoutMs?: number } = {},
+  ): BaseFlow {
     const { protocol, host, port, local, bound } = target;
+    const { name, connectTimeoutMs } = options;
     if (protocol === 'udp') {
       const listener = this.#udpFor(local, host);
       if (!listener) throw new Error('no UDP listener for this address family');
@@ -260,7 +269,12 @@ export class TransportLayer {
       protocol === 'tcp'
         ? network.connectTcp({ host, port })
         : network.connectTls({ host, port }, { credentials: this.#tls, serverName: name });
-    return this.#pool.opened(socket, { protocol, sentBy: this.#streamSentBy(target), name });
+    return this.#pool.opened(socket, {
+      protocol,
+      sentBy: this.#streamSentBy(target),
+      name,
+      connectTimeoutMs,
+    });
   }
 
   #udpFor(local: Endpoint | undefined, host: string): UdpListener | undefined {

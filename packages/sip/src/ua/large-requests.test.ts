@@ -131,6 +131,17 @@ describe('RFC 3261 18.1.1: a request larger than 1300 bytes', () => {
     expect(flows).toEqual(['MESSAGE udp', 'MESSAGE udp', 'MESSAGE udp', 'MESSAGE udp']);
   });
 
+  it('goes over UDP two seconds later where TCP is swallowed', async () => {
+    await stackAt('10.0.0.2', ['udp', 'tcp']);
+    network.cut('10.0.0.2');
+    const before = clock.now();
+    const sent = message(2_000);
+    await clock.until(() => caller.counters.sent > 1);
+    expect(clock.now() - before).toBe(2_000);
+    network.mend('10.0.0.2');
+    expect([await sent, flows]).toEqual([405, ['MESSAGE udp']]);
+  });
+
   it('does not go over UDP a second time when the connection was open', async () => {
     const callee = await stackAt('10.0.0.2', ['udp', 'tcp']);
     callee.on('request', ({ flow }) => {
