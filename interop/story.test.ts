@@ -410,6 +410,22 @@ describe.skipIf(!hasPeer('chromium') || !hasPeer('baresip'))('the story', () => 
     expect(await registeredCount()).toBe(3);
   });
 
+  it('7: a network lost in a conversation: it goes on, and the browser hears that the caller hangs up', async () => {
+    const call = await ringAll(caller, { number: US, shown: shown.us });
+    await first.press('Accept', true);
+    await Promise.all([second.wasTold('Answered elsewhere'), softphone.event('CALL_CLOSED', ++closed)]);
+    await caller.say({ toneHz: voice.caller, durationMs: 60_000 });
+    await first.hears(voice.caller);
+    network.lose();
+    await becomesRegistered(2, 10_000);
+    network.restore();
+    await becomesRegistered(3);
+    await Promise.all([first.hears(voice.caller), call.hears(voice.first)]);
+    await phone('Caller in New York').getByRole('button', { name: 'Hang up' }).click();
+    await first.page.getByText('Call ended').waitFor();
+    await call.ended();
+  });
+
   it('6: with no device there, an SMS tells of the message once the handset is back in coverage', async () => {
     await softphone.stop();
     await first.show('settings');
