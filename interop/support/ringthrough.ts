@@ -117,7 +117,7 @@ export class Ringthrough {
   }
 
   async #ready(): Promise<void> {
-    await this.process.waitFor(new RegExp(`:${this.httpPort}/`), 20_000);
+    await this.process.waitFor(new RegExp(`:${this.httpPort}/`), 45_000);
   }
 }
 
