@@ -248,6 +248,8 @@ const carrier = z.strictObject({
       z.strictObject({
         host: z.union([z.ipv4(), z.ipv6()], 'must be an IP address'),
         port: realPort.optional(),
+        maxConcurrentCalls: positive.optional(),
+        maxCallsPerSecond: z.number().min(1).optional(),
       }),
     )
     .min(1),

@@ -13,6 +13,7 @@ import { CallerLeg } from './caller-leg.ts';
 import { echoCall } from './echo-call.ts';
 import { type CalledNumber, NumberDirectory } from './number-directory.ts';
 import { type Refusal, refusalResponse } from './sip-causes.ts';
+import { type TrunkLimits, TrunkLoad } from './trunk-load.ts';
 
 /** A trunk, as far as calls care. */
 export interface Trunk {
@@ -24,6 +25,8 @@ export interface Trunk {
   country: string;
   /** Whether its P-Asserted-Identity is believed (RFC 3325); it is unless this is false. */
   trustIdentity?: boolean | undefined;
+  /** Of the trunk itself, not of its carrier: always the same object for the same trunk. */
+  limits?: TrunkLimits;
 }
 
 /** Whose switch sends from there. */
@@ -72,12 +75,14 @@ export class CallService {
   /** Calls being looked up, and echo calls: they count, but nobody has to know them. */
   readonly #others = new Set<Promise<void>>();
   readonly #unsubscribe: Array<() => void>;
+  readonly #trunkLoad: TrunkLoad;
   #closing = false;
 
   constructor(options: CallServiceOptions) {
     this.#options = options;
     this.#records = new CallRecords(options.store, options.clock);
     this.#numbers = new NumberDirectory(options.store);
+    this.#trunkLoad = new TrunkLoad(options.now);
     const { ringTimeoutMs, maxDurationMs } = options;
     this.#neighbours = {
       ...options,
@@ -119,6 +124,10 @@ export class CallService {
   handleInvite(session: UasSession): void {
     const trunk = this.#trunkOf(session.flow);
     if (this.#closing || this.#calls.size + this.#others.size >= this.#options.maxConcurrent) {
+      refuse(session, 'overload');
+      return;
+    }
+    if (trunk?.limits !== undefined && !this.#trunkLoad.admits(trunk.limits, session)) {
       refuse(session, 'overload');
       return;
     }

@@ -43,4 +43,11 @@ describe('CarrierCatalogue', () => {
   ])('takes %s:%i for the trunk of %s', (address, port, id) =>
     expect(catalogue.trunkFor(address, port)?.id).toBe(id),
   );
+
+  it('knows one trunk from another, always by the same limits', () => {
+    const limits = { host: '192.0.2.9', port: 5060, maxConcurrentCalls: 3 };
+    const two = new CarrierCatalogue([carrier('two', ['+1'], [limits, { host: '192.0.2.10' }])]);
+    expect(two.trunkFor('192.0.2.9', 5060)?.limits).toBe(limits);
+    expect(two.trunkFor('192.0.2.10', 1)?.limits).toEqual({ host: '192.0.2.10' });
+  });
 });

@@ -18,6 +18,7 @@ import { createLogger } from '../../log.ts';
 import { Registrar } from '../../registration/index.ts';
 import { type AnswerMode, openStore, type Store } from '../../store/index.ts';
 import { CallService } from '../call-service.ts';
+import type { TrunkLimits } from '../trunk-load.ts';
 import { FakeMedia, fakeSdp } from './fake-media.ts';
 
 export const numbers = {
@@ -47,12 +48,16 @@ export class CallWorld {
   trunk!: SipStack;
   dataDir = '';
   #devices = 0;
+  #trunkLimits: TrunkLimits = {};
 
-  static async create(options: { answerMode?: AnswerMode; maxConcurrent?: number } = {}): Promise<CallWorld> {
+  static async create(
+    options: { answerMode?: AnswerMode; maxConcurrent?: number; trunkLimits?: TrunkLimits } = {},
+  ): Promise<CallWorld> {
     const world = new CallWorld();
     world.dataDir = await mkdtemp(join(tmpdir(), 'ringthrough-calls-'));
     world.store = await openStore({ path: ':memory:' });
     await world.#seed(options.answerMode ?? 'both');
+    world.#trunkLimits = options.trunkLimits ?? {};
     world.#build(options.maxConcurrent ?? 20);
     await world.stack.start();
     await world.registrar.start();
@@ -291,7 +296,9 @@ export class CallWorld {
       registrar: this.registrar,
       trunks: {
         trunkFor: (address) =>
-          address === '10.0.1.1' ? { id: 'lab-gsm', cNumber: numbers.c, country: 'US' } : undefined,
+          address === '10.0.1.1'
+            ? { id: 'lab-gsm', cNumber: numbers.c, country: 'US', limits: this.#trunkLimits }
+            : undefined,
       },
       domain: 'localhost',
       ringTimeoutMs: 30_000,
