@@ -18,6 +18,11 @@ export function toE164(text: string, country: string): string | undefined {
 
 /** The number in a sip, sips or tel URI, in E.164. */
 export function numberOfUri(uri: string | undefined, country: string): string | undefined {
-  const user = uri === undefined ? undefined : parseUri(uri)?.user;
-  return user === undefined ? undefined : toE164(user, country);
+  const parsed = uri === undefined ? undefined : parseUri(uri);
+  if (parsed?.user === undefined) return undefined;
+  // RFC 3966 section 5.1.5: of a tel URI it is a parameter; in a SIP URI it is in the user part.
+  const context = parsed.params.get('phone-context') ?? /;phone-context=([^;]*)/i.exec(parsed.user)?.[1];
+  const number = parsed.user.split(';')[0] ?? '';
+  const local = context?.startsWith('+') === true && !number.startsWith('+');
+  return toE164(local ? `${context}${number}` : number, country);
 }
