@@ -575,6 +575,27 @@ describe('the echo call', () => {
     await world.settled();
   });
 
+  test('one for each device, and not for ever: tests do not take the places of calls', async () => {
+    world = await CallWorld.create();
+    const device = await world.device();
+    const session = device.echo();
+    await world.until('it is answered', () => session.state === 'accepted');
+    const second = device.echo();
+    const statuses: number[] = [];
+    second.on('rejected', ({ status }) => statuses.push(status));
+    await world.until('the second is refused', () => second.state === 'terminated');
+    expect(statuses).toEqual([486]);
+    session.bye();
+    await world.settled();
+    const again = device.echo();
+    await world.until('another one is answered', () => again.state === 'accepted');
+    await world.pass(4 * 60_000);
+    expect(again.state).toBe('accepted');
+    await world.pass(61_000);
+    expect(again.state).toBe('terminated');
+    await world.settled();
+  });
+
   test('with a wrong password it is refused', async () => {
     world = await CallWorld.create();
     const device = await world.device();

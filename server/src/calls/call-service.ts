@@ -53,6 +53,7 @@ const graceMs = 8_000;
 const noRingMs = 10_000;
 const deviceLostMs = 15_000;
 const connectTimeoutMs = 5_000;
+const maxEchoMs = 5 * 60_000;
 const maxLegs = 50;
 const defaultMaxForwards = 70;
 
@@ -74,6 +75,8 @@ export class CallService {
   readonly #byAccount = new Map<string, Set<ActiveCall>>();
   /** Calls being looked up, and echo calls: they count, but nobody has to know them. */
   readonly #others = new Set<Promise<void>>();
+  /** Devices that hear themselves now. */
+  readonly #echoing = new Set<string>();
   readonly #unsubscribe: Array<() => void>;
   readonly #trunkLoad: TrunkLoad;
   #closing = false;
@@ -227,7 +230,20 @@ export class CallService {
       return;
     }
     if (parseUri(session.request.uri)?.user !== 'echo') return refuse(session, 'unknown-number');
-    await echoCall(session, this.#options.media, newId());
+    const { deviceId } = authentication.device;
+    // Tests must not take the places of calls: one for each device, and not for ever.
+    if (this.#echoing.has(deviceId)) return refuse(session, 'account-busy');
+    this.#echoing.add(deviceId);
+    const { clock, media } = this.#options;
+    const timer = clock.setTimeout(() => {
+      if (session.state === 'accepted' || session.state === 'confirmed') session.bye();
+    }, maxEchoMs);
+    try {
+      await echoCall(session, media, newId());
+    } finally {
+      clock.clearTimeout(timer);
+      this.#echoing.delete(deviceId);
+    }
   }
 
   #recordRefusal(
