@@ -221,7 +221,10 @@ Content-Length: 0
     assert(
       times(carrier, /received[^\n]*\n\nSIP\/2.0 200 OK(?:\r?\n[^\r\n]+)*?\r?\nCSeq: 1 INVITE/g),
     ).toBeGreaterThan(1);
-    assert(times(answered, /received[^\n]*\n\nINVITE /g)).toBe(1);
+    // A slow SIPp may get the one INVITE again; a second call would come with a branch of its own.
+    const invites =
+      answered?.matchAll(/\nINVITE [^\n]*\n(?:[^\r\n]+\r?\n)*?Via:[^\r\n]*;branch=([^;\r\n]+)/g) ?? [];
+    assert(new Set([...invites].map(([, branch]) => branch)).size).toBe(1);
   });
 
   /** After the CANCEL was answered, the INVITE itself is: 487 with the INVITE's CSeq and Via. */
