@@ -154,6 +154,7 @@ Content-Length: 0
         rememberInvite,
         device.reply('180 Ringing'),
         expect.request('CANCEL'),
+        device.replyPlain('200 OK'),
         answerInvite,
         expect.request('ACK'),
         expect.request('BYE'),
