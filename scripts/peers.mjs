@@ -5,6 +5,7 @@ const peers = [
   { command: 'sipp', package: 'sip-tester', without: 'the trunk tests with SIPp' },
   { command: 'baresip', package: 'baresip', without: 'the softphone tests with baresip' },
   { command: 'chromium', package: 'chromium', without: 'the tests in a real browser' },
+  { command: 'openssl', package: 'openssl', without: 'the tests of TLS, and of DTLS with OpenSSL' },
 ];
 
 const has = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;

@@ -19,14 +19,16 @@ const logLines: string[] = [];
 const log = createLogger({ level: 'info', destination: 'none' }, { write: (line) => logLines.push(line) });
 const open: Array<() => unknown> = [];
 
-beforeEach(async () => {
+const { available } = TestAuthority;
+beforeEach(async ({ skip }) => {
+  skip(!available, 'no openssl on this machine');
   authority = await TestAuthority.create();
   files = { cert: join(authority.folder, 'cert.pem'), key: join(authority.folder, 'key.pem') };
   logLines.length = 0;
 });
 afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
-  await authority.remove();
+  await authority?.remove();
 });
 
 async function write(name: string): Promise<{ cert: string; key: string }> {

@@ -55,7 +55,7 @@ async function call(caller: SipStack, callee: SipStack, target: Target): Promise
   return seen;
 }
 
-describe.skipIf(!hasIpv6)('over IPv6', () => {
+describe.skipIf(!hasIpv6 || !TestAuthority.available)('over IPv6', () => {
   it.each(['udp', 'tcp', 'tls'] as const)('a call over %s, brackets in Via and Contact', async (protocol) => {
     const authority = await TestAuthority.create();
     open.push(() => authority.remove());

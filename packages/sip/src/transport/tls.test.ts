@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { SipRequest } from '../message/index.ts';
 import { TestAuthority } from '../testing/index.ts';
 import { SipStack } from '../ua/sip-stack.ts';
@@ -15,13 +15,16 @@ let stranger: TestAuthority;
 let serverPair: { cert: string; key: string };
 let clientPair: { cert: string; key: string };
 
+const { available } = TestAuthority;
+beforeEach(({ skip }) => skip(!available, 'no openssl on this machine'));
 beforeAll(async () => {
+  if (!available) return;
   authority = await TestAuthority.create();
   stranger = await TestAuthority.create();
   serverPair = await authority.issue('server', `IP:${loopback}`, 'DNS:sip.example');
   clientPair = await authority.issue('client', `IP:${loopback}`);
 });
-afterAll(() => Promise.all([authority.remove(), stranger.remove()]));
+afterAll(() => Promise.all([authority?.remove(), stranger?.remove()]));
 
 const open: Array<() => Promise<unknown>> = [];
 afterEach(async () => {
