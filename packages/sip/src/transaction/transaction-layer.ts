@@ -44,7 +44,7 @@ export class TransactionLayer {
   /** Puts a Via on top of the request and starts its transaction. The branch is new unless given (CANCEL). */
   request(request: SipRequest, flow: BaseFlow, user: ClientUser): ClientTransaction {
     const branch = newBranch();
-    request.headers.prepend('Via', ownVia(flow.protocol, flow.sentBy, branch));
+    request.headers.prepend('Via', ownVia(flow, branch));
     return this.#start(request, flow, branch, user);
   }
 

@@ -78,10 +78,13 @@ export class ConnectionPool {
     this.#adopt(socket, peer, true);
   }
 
-  attachWebSocket(socket: WebSocketLike, remote: Endpoint, sentBy: SentBy): WebSocketFlow {
+  attachWebSocket(
+    socket: WebSocketLike,
+    { remote, sentBy, secure }: { remote: Endpoint; sentBy: SentBy; secure: boolean },
+  ): WebSocketFlow {
     const { clock, limits, counters, datagram } = this.#options;
     const id = `ws:${this.#nextId++}`;
-    const flow = new WebSocketFlow({ id, socket, local: sentBy, remote, sentBy, clock, limits });
+    const flow = new WebSocketFlow({ id, socket, local: sentBy, remote, sentBy, secure, clock, limits });
     if (this.#closed || this.full) {
       counters.overload++;
       socket.close(1013);

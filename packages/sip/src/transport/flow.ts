@@ -42,6 +42,11 @@ export abstract class BaseFlow implements Flow {
     return this.protocol !== 'udp';
   }
 
+  /** Whether TLS protects this hop, up to the peer or to the proxy that ended it. */
+  get secure(): boolean {
+    return this.protocol === 'tls';
+  }
+
   /** Whether the peer was ever reached; always true where there is no connection. */
   get opened(): boolean {
     return true;

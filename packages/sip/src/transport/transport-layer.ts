@@ -169,8 +169,8 @@ export class TransportLayer {
     this.#tls = { ...this.#tls, ...credentials };
   }
 
-  attachWebSocket(socket: WebSocketLike, remote: Endpoint): WebSocketFlow {
-    return this.#pool.attachWebSocket(socket, remote, this.#anySentBy());
+  attachWebSocket(socket: WebSocketLike, remote: Endpoint, secure: boolean): WebSocketFlow {
+    return this.#pool.attachWebSocket(socket, { remote, secure, sentBy: this.#anySentBy() });
   }
 
   /** Closes everything. Idempotent. */

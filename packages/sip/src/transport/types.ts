@@ -9,7 +9,7 @@ export interface Endpoint {
 /** The transports that a stack listens on and dials itself. */
 export type SocketProtocol = 'udp' | 'tcp' | 'tls';
 
-/** The transports of this stack. `ws` also stands for secure WebSocket: TLS ends where the socket was upgraded. */
+/** The transports of this stack. `ws` also stands for secure WebSocket: whoever upgrades the socket ends its TLS. */
 export type TransportProtocol = SocketProtocol | 'ws';
 
 /**

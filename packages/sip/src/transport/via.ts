@@ -1,15 +1,19 @@
 import { formatVia, parseVia, type SipRequest, type Via } from '../message/index.ts';
-import { hostPort, type SentBy } from './flow.ts';
+import { type BaseFlow, hostPort } from './flow.ts';
 import type { Endpoint, TransportProtocol } from './types.ts';
 
-const viaTransport = { udp: 'UDP', tcp: 'TCP', tls: 'TLS', ws: 'WS' } as const;
+const viaTransport = { udp: 'UDP', tcp: 'TCP', tls: 'TLS', ws: 'WS', wss: 'WSS' } as const;
 
 /** The port of a URI or Via that names none, RFC 3261 section 19.1.2. */
 export const defaultPort = (protocol: TransportProtocol): number => (protocol === 'tls' ? 5061 : 5060);
 
-/** The Via that a client transaction puts on top, RFC 3261 section 18.1.1; `rport` asks for RFC 3581. */
-export function ownVia(protocol: TransportProtocol, sentBy: SentBy, branch: string): string {
-  return `SIP/2.0/${viaTransport[protocol]} ${hostPort(sentBy)};branch=${branch};rport`;
+/**
+ * The Via that a client transaction puts on top, RFC 3261 section 18.1.1; `rport` asks for RFC 3581. A secure WebSocket is
+ * `WSS` here (RFC 7118 section 5.2.1), and `transport=ws` in URIs all the same (section 5.2.2).
+ */
+export function ownVia({ protocol, secure, sentBy }: BaseFlow, branch: string): string {
+  const transport = viaTransport[protocol === 'ws' && secure ? 'wss' : protocol];
+  return `SIP/2.0/${transport} ${hostPort(sentBy)};branch=${branch};rport`;
 }
 
 /**

@@ -10,6 +10,7 @@ export class WebSocketFlow extends BaseFlow {
   readonly #clock: Clock;
   readonly #limits: StackLimits;
   #pongs: Array<(alive: boolean) => void> = [];
+  readonly #secure: boolean;
   #lastUsed: number;
 
   constructor(options: {
@@ -18,6 +19,8 @@ export class WebSocketFlow extends BaseFlow {
     local: Endpoint;
     remote: Endpoint;
     sentBy: SentBy;
+    /** It came over TLS. */
+    secure: boolean;
     clock: Clock;
     limits: StackLimits;
   }) {
@@ -26,7 +29,12 @@ export class WebSocketFlow extends BaseFlow {
     this.#socket = options.socket;
     this.#clock = options.clock;
     this.#limits = options.limits;
+    this.#secure = options.secure;
     this.#lastUsed = options.clock.now();
+  }
+
+  override get secure(): boolean {
+    return this.#secure;
   }
 
   get lastUsed(): number {

@@ -122,7 +122,7 @@ export class ClientRequest {
 
   /** What the request will take on the wire, with the Via that it gets. */
   #sizeOn(flow: BaseFlow): number {
-    const via = `Via: ${ownVia(flow.protocol, flow.sentBy, newBranch())}\r\n`;
+    const via = `Via: ${ownVia(flow, newBranch())}\r\n`;
     return serializeMessage(this.#request).length + via.length;
   }
 

@@ -146,7 +146,7 @@ export abstract class DialogSession implements DialogUser {
     ack.headers.add('User-Agent', this.context.userAgent);
     let repeat = () => {};
     const send = (flow: BaseFlow) => {
-      ack.headers.prepend('Via', ownVia(flow.protocol, flow.sentBy, newBranch()));
+      ack.headers.prepend('Via', ownVia(flow, newBranch()));
       const bytes = serializeMessage(ack);
       repeat = () => {
         this.context.counters.sent++;

@@ -57,6 +57,24 @@ function webSocket(): { toPhone: Flow; toServer: Flow } {
   };
 }
 
+it.each([
+  ['WS', false],
+  ['WSS', true],
+])(
+  'writes %s into Via and transport=ws into Contact (RFC 7118 sections 5.2.1, 5.2.2)',
+  async (transport, secure) => {
+    const pair = network.webSocket('10.0.0.2', '10.0.0.1');
+    const seen: string[] = [];
+    pair.client.on('message', (data: Buffer) => seen.push(data.toString()));
+    const flow = server.attachWebSocket(pair.server, { host: '10.0.0.2', port: 4000 }, { secure });
+    invite(flow);
+    await clock.advance(1_000);
+    expect(seen[0]).toContain(`Via: SIP/2.0/${transport} 10.0.0.1:5060;branch=z9hG4bK`);
+    expect(seen[0]).toMatch(/^Contact: <sip:10\.0\.0\.1:5060;transport=ws>\r$/m);
+    flow.close();
+  },
+);
+
 /** The To value of the answer, with its tag. */
 const peerOf = new WeakMap<UacSession, string>();
 

@@ -140,9 +140,12 @@ export class SipStack {
     this.#context.transport.setCredentials(credentials);
   }
 
-  /** Takes over a WebSocket that was upgraded with the subprotocol `sip`, RFC 7118. */
-  attachWebSocket(socket: WebSocketLike, remote: Endpoint): Flow {
-    return this.#context.transport.attachWebSocket(socket, remote);
+  /**
+   * Takes over a WebSocket that was upgraded with the subprotocol `sip`, RFC 7118.
+   * @param options.secure it came over TLS: Via then says `WSS`. Default: false
+   */
+  attachWebSocket(socket: WebSocketLike, remote: Endpoint, options: { secure?: boolean } = {}): Flow {
+    return this.#context.transport.attachWebSocket(socket, remote, options.secure ?? false);
   }
 
   on(event: 'invite', listener: (session: UasSession) => unknown): () => void;
