@@ -2,12 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { measureCalls } from './load/calls.ts';
 import { measureMedia } from './load/media.ts';
+import { measureSoak } from './load/soak.ts';
 
 /** What `npm run bench` measures, by the names it takes on the command line. */
 const benches: Record<string, () => Promise<void>> = {
   calls: measureCalls,
   media: measureMedia,
+  soak: measureSoak,
 };
+/** These take so long that they have to be asked for. */
+const byNameOnly = ['soak'];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in benches));
@@ -28,7 +32,7 @@ console.log(`versions  Node ${process.version}, ${first('sipp', ['-v'], 1)}`);
 console.log(`command   ${['npm run bench', ...(wanted.length > 0 ? ['--', ...wanted] : [])].join(' ')}`);
 
 for (const [name, bench] of Object.entries(benches)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (wanted.length > 0 ? !wanted.includes(name) : byNameOnly.includes(name)) continue;
   console.log(`\n${name}`);
   await bench();
 }
