@@ -1,3 +1,5 @@
+import { CallLegs, isAlive, type Leg } from './call-legs.ts';
+import { CallTimers } from './call-timers.ts';
 import type {
   CallInput,
   CallLimits,
@@ -12,18 +14,6 @@ import type {
   RingTarget,
 } from './call-types.ts';
 
-type LegState = 'starting' | 'ringing' | 'answered' | 'cancelling' | 'over';
-
-interface Leg {
-  id: string;
-  device: RingTarget;
-  state: LegState;
-  /** Why it was cancelled; the same reason goes into the BYE when a 2xx crosses the CANCEL. */
-  cancelReason?: LegEndReason;
-  /** How it ended by itself; a device that said no is not rung again, one that was lost is. */
-  verdict?: 'refused' | 'failed' | 'lost';
-}
-
 /** 600, 603, 607 and 608 speak for the person, every other refusal for the one device (RFC 3261 21.6, RFC 8197, 8688). */
 const declineForAll = new Set([600, 603, 607, 608]);
 const refusals = new Set([480, 486, ...declineForAll]);
@@ -37,12 +27,11 @@ const refusals = new Set([480, 486, ...declineForAll]);
  */
 export class Call {
   readonly #limits: CallLimits;
-  readonly #legs = new Map<string, Leg>();
-  readonly #armed = new Set<CallTimer>();
+  readonly #legs: CallLegs;
+  readonly #timers = new CallTimers((output) => this.#emit(output));
   #state: CallState = 'arrived';
   #outputs: CallOutput[] = [];
   #now = 0;
-  #legCount = 0;
   #winner: Leg | undefined;
   readonly #arrivedAt: number;
   #ringingAt: number | undefined;
@@ -53,6 +42,7 @@ export class Call {
   /** @param arrivedAt when the INVITE came, unix milliseconds. */
   constructor(limits: CallLimits, arrivedAt: number) {
     this.#limits = limits;
+    this.#legs = new CallLegs(limits.maxLegs, (output) => this.#emit(output));
     this.#arrivedAt = arrivedAt;
   }
 
@@ -74,7 +64,7 @@ export class Call {
   input(input: CallInput, now: number): CallOutput[] {
     this.#outputs = [];
     this.#now = now;
-    if (input.type === 'timer' && !this.#armed.delete(input.timer)) return this.#outputs;
+    if (input.type === 'timer' && !this.#timers.fired(input.timer)) return this.#outputs;
     switch (this.#state) {
       case 'arrived':
         this.#inArrived(input);
@@ -103,9 +93,9 @@ export class Call {
     switch (input.type) {
       case 'arrived':
         this.#state = 'ringing';
-        for (const device of input.devices) this.#startLeg(device);
+        for (const device of input.devices) this.#legs.start(device);
         // R-NOBODY: alerting at once, no ringback into an empty room.
-        if (this.#legs.size === 0) {
+        if (this.#legs.isEmpty) {
           this.#goAlerting('nobody');
           return;
         }
@@ -198,22 +188,22 @@ export class Call {
           this.#losingLegs(input);
           return;
         }
-        this.#legOver(winner);
+        this.#legs.over(winner);
         this.#end(input.lost ? 'device-lost' : 'device-hung-up', 'answered', true);
         return;
       case 'media-silent':
-        this.#bye(winner, 'media-silent');
+        this.#legs.bye(winner, 'media-silent');
         this.#end('media-silent', 'answered', true);
         return;
       case 'device-unregistered':
         this.#connectedDeviceLeaves(winner, input);
         return;
       case 'device-registered':
-        if (input.device.deviceId === winner.device.deviceId) this.#disarm('device-lost');
+        if (input.device.deviceId === winner.device.deviceId) this.#timers.disarm('device-lost');
         return;
       case 'timer': {
         const cause = input.timer === 'duration' ? 'max-duration' : 'device-lost';
-        this.#bye(winner, cause === 'max-duration' ? 'max-duration' : 'device-gone');
+        this.#legs.bye(winner, cause === 'max-duration' ? 'max-duration' : 'device-gone');
         this.#end(cause, 'answered', true);
         return;
       }
@@ -242,12 +232,12 @@ export class Call {
     switch (input.type) {
       case 'leg-answered':
         // Its 200 crossed our CANCEL (RFC 3261 9.1): acknowledged by the stack, hung up here.
-        this.#bye(leg, leg.cancelReason ?? 'failed');
+        this.#legs.bye(leg, leg.cancelReason ?? 'failed');
         return;
       case 'leg-rejected':
       case 'leg-failed':
       case 'leg-ended':
-        this.#legOver(leg);
+        this.#legs.over(leg);
         return;
     }
   }
@@ -276,30 +266,30 @@ export class Call {
     leg.state = 'ringing';
     if (this.#ringingAt !== undefined) return;
     this.#ringingAt = this.#now;
-    this.#disarm('no-ring');
+    this.#timers.disarm('no-ring');
     this.#emit({ type: 'ring-caller' }, { type: 'changed' });
   }
 
   /** R-FIRST: this one wins, all others stop at once. */
   #legAnswers(legId: string): void {
     const leg = this.#legs.get(legId);
-    if (leg?.state !== 'starting' && leg?.state !== 'ringing') {
+    if (!isAlive(leg)) {
       this.#losingLegs({ type: 'leg-answered', legId });
       return;
     }
     leg.state = 'answered';
     this.#winner = leg;
     this.#state = 'connecting';
-    this.#disarmAll();
+    this.#timers.disarmAll();
     this.#emit({ type: 'connect', legId });
-    this.#cancelOthers('answered-elsewhere');
+    this.#legs.cancelAlive('answered-elsewhere');
     this.#arm('connect', this.#limits.connectTimeoutMs);
   }
 
   #connected(leg: Leg): void {
     this.#state = 'connected';
     this.#answeredAt = this.#now;
-    this.#disarm('connect');
+    this.#timers.disarm('connect');
     this.#emit({ type: 'answer-caller', legId: leg.id });
     this.#arm('duration', this.#limits.maxDurationMs);
     this.#emit({ type: 'changed' });
@@ -308,8 +298,8 @@ export class Call {
   #winnerFails(reason: HandOverReason, stillUp: boolean): void {
     const winner = this.#winner as Leg;
     this.#winner = undefined;
-    if (stillUp) this.#bye(winner, 'failed');
-    else this.#legOver(winner);
+    if (stillUp) this.#legs.bye(winner, 'failed');
+    else this.#legs.over(winner);
     this.#goAlerting(reason);
   }
 
@@ -318,9 +308,9 @@ export class Call {
     if (leg === undefined || leg.state === 'over') return;
     // R-REJECT, R-BUSY: one refusal silences one device, a decline for all silences every one.
     if (leg.state !== 'cancelling') leg.verdict = refusals.has(status) ? 'refused' : 'failed';
-    this.#legOver(leg);
+    this.#legs.over(leg);
     if (leg.cancelReason === undefined && declineForAll.has(status)) {
-      this.#cancelOthers('declined');
+      this.#legs.cancelAlive('declined');
       this.#goAlerting('declined');
       return;
     }
@@ -331,29 +321,27 @@ export class Call {
     const leg = this.#legs.get(legId);
     if (leg === undefined || leg.state === 'over') return;
     leg.verdict ??= verdict;
-    this.#legOver(leg);
+    this.#legs.over(leg);
     this.#afterLegLoss();
   }
 
   /** A device came while it still rings (R-PUSH, story of the returning tab). Idempotent. */
   #deviceJoins(device: RingTarget): void {
-    for (const leg of this.#legs.values()) {
-      if (leg.device.deviceId !== device.deviceId) continue;
+    for (const leg of this.#legs.ofDevice(device.deviceId)) {
       if (leg.verdict === 'refused') return;
-      const alive = leg.state === 'starting' || leg.state === 'ringing';
-      if (alive && leg.device.contactUri === device.contactUri) return;
+      if (isAlive(leg) && leg.device.contactUri === device.contactUri) return;
     }
-    this.#startLeg(device);
-    if (this.#ringingLegs().length > 0) this.#disarm('grace');
+    this.#legs.start(device);
+    if (this.#legs.alive.length > 0) this.#timers.disarm('grace');
   }
 
   #deviceLeaves(deviceId: string, contactUri: string, why: DeviceLoss): void {
     // A softphone whose registration ran out can still ring and answer.
     if (why === 'expired') return;
-    for (const leg of this.#ringingLegs()) {
+    for (const leg of this.#legs.alive) {
       if (leg.device.deviceId !== deviceId || leg.device.contactUri !== contactUri) continue;
       leg.verdict = why === 'connection-lost' ? 'lost' : 'failed';
-      this.#cancel(leg, 'device-gone');
+      this.#legs.cancel(leg, 'device-gone');
     }
     this.#afterLegLoss();
   }
@@ -363,36 +351,35 @@ export class Call {
     if (winner.device.deviceId !== gone.deviceId) return;
     const isTalking = winner.device.contactUri === gone.contactUri;
     if (gone.why === 'removed') {
-      this.#bye(winner, 'device-gone');
+      this.#legs.bye(winner, 'device-gone');
       this.#end('device-lost', 'answered', true);
-    } else if (gone.why === 'connection-lost' && isTalking && !this.#armed.has('device-lost')) {
+    } else if (gone.why === 'connection-lost' && isTalking && !this.#timers.has('device-lost')) {
       this.#arm('device-lost', this.#limits.deviceLostMs);
     }
   }
 
   /** Nobody left to answer: all said no → alerting; the last ones were lost → they get a moment to come back. */
   #afterLegLoss(): void {
-    if (this.#state !== 'ringing' || this.#ringingLegs().length > 0) return;
-    const lastOfDevice = new Map([...this.#legs.values()].map((leg) => [leg.device.deviceId, leg.verdict]));
-    const verdicts = [...lastOfDevice.values()];
+    if (this.#state !== 'ringing' || this.#legs.alive.length > 0) return;
+    const { verdicts } = this.#legs;
     if (verdicts.includes('lost')) {
-      if (!this.#armed.has('grace')) this.#arm('grace', this.#limits.graceMs);
+      if (!this.#timers.has('grace')) this.#arm('grace', this.#limits.graceMs);
       return;
     }
-    this.#disarm('grace');
+    this.#timers.disarm('grace');
     this.#goAlerting(verdicts.includes('refused') ? 'declined' : 'failed');
   }
 
   #goAlerting(reason: HandOverReason): void {
-    this.#disarmAll();
-    this.#cancelOthers(reason === 'timeout' ? 'timeout' : 'failed');
+    this.#timers.disarmAll();
+    this.#legs.cancelAlive(reason === 'timeout' ? 'timeout' : 'failed');
     this.#handOver = reason;
     this.#state = 'alerting';
     this.#emit({ type: 'hand-over', reason }, { type: 'changed' });
   }
 
   #end(cause: EndCause, outcome: CallOutcome, callerIsThere: boolean): void {
-    this.#disarmAll();
+    this.#timers.disarmAll();
     if (callerIsThere) this.#emit({ type: 'end-caller', cause });
     this.#state = 'ended';
     const summary = {
@@ -410,59 +397,18 @@ export class Call {
 
   #finishWhenDone(): void {
     if (this.#state !== 'ended' || this.#finished) return;
-    for (const leg of this.#legs.values()) if (leg.state !== 'over') return;
+    if (!this.#legs.allOver) return;
     this.#finished = true;
     this.#emit({ type: 'finished' });
   }
 
-  #startLeg(device: RingTarget): void {
-    if (this.#legCount >= this.#limits.maxLegs) return;
-    this.#legCount += 1;
-    const leg: Leg = { id: String(this.#legCount), device, state: 'starting' };
-    this.#legs.set(leg.id, leg);
-    this.#emit({ type: 'start-leg', legId: leg.id, device });
-  }
-
-  #ringingLegs(): Leg[] {
-    return [...this.#legs.values()].filter((leg) => leg.state === 'starting' || leg.state === 'ringing');
-  }
-
-  #cancelOthers(reason: LegEndReason): void {
-    for (const leg of this.#ringingLegs()) this.#cancel(leg, reason);
-  }
-
   #takeAwayLegs(reason: LegEndReason): void {
-    this.#cancelOthers(reason);
-    if (this.#winner?.state === 'answered') this.#bye(this.#winner, reason);
-  }
-
-  #cancel(leg: Leg, reason: LegEndReason): void {
-    leg.state = 'cancelling';
-    leg.cancelReason = reason;
-    this.#emit({ type: 'cancel-leg', legId: leg.id, reason });
-  }
-
-  #bye(leg: Leg, reason: LegEndReason): void {
-    this.#emit({ type: 'bye-leg', legId: leg.id, reason });
-    this.#legOver(leg);
-  }
-
-  #legOver(leg: Leg): void {
-    leg.state = 'over';
-    this.#emit({ type: 'leg-over', legId: leg.id });
+    this.#legs.cancelAlive(reason);
+    if (this.#winner?.state === 'answered') this.#legs.bye(this.#winner, reason);
   }
 
   #arm(timer: CallTimer, afterMs: number): void {
-    this.#armed.add(timer);
-    this.#emit({ type: 'arm-timer', timer, dueAt: this.#now + afterMs });
-  }
-
-  #disarm(timer: CallTimer): void {
-    if (this.#armed.delete(timer)) this.#emit({ type: 'cancel-timer', timer });
-  }
-
-  #disarmAll(): void {
-    for (const timer of [...this.#armed]) this.#disarm(timer);
+    this.#timers.arm(timer, this.#now + afterMs);
   }
 
   #emit(...outputs: CallOutput[]): void {
