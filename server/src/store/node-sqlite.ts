@@ -3,6 +3,12 @@ import type { SqliteDatabase, SqliteStatement } from 'kysely';
 
 const cachedStatements = 256;
 
+export interface NodeSqliteOptions {
+  /** How long to wait for another connection that holds the file. */
+  busyTimeoutMs: number;
+  readOnly?: boolean;
+}
+
 /**
  * `node:sqlite` in the shape that Kysely's SQLite dialect expects. Statements are kept prepared, because Kysely
  * hands over the same few hundred texts again and again.
@@ -12,10 +18,25 @@ export class NodeSqlite implements SqliteDatabase {
   readonly #statements = new Map<string, StatementSync>();
 
   /** @param path a file, or `:memory:` */
-  constructor(path: string, busyTimeoutMs: number) {
-    this.#database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: busyTimeoutMs });
+  constructor(path: string, { busyTimeoutMs, readOnly = false }: NodeSqliteOptions) {
+    this.#database = new DatabaseSync(path, {
+      enableForeignKeyConstraints: true,
+      timeout: busyTimeoutMs,
+      readOnly,
+    });
+    if (!readOnly) this.#database.exec('PRAGMA journal_mode = WAL');
     // FULL: a commit that was acknowledged survives the loss of power, not only of the process.
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    this.#database.exec('PRAGMA synchronous = FULL');
+  }
+
+  /** Whether a transaction is open. */
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  /** For BEGIN, COMMIT and their like. */
+  exec(sql: string): void {
+    this.#database.exec(sql);
   }
 
   prepare(sql: string): SqliteStatement {
