@@ -18,6 +18,8 @@ let agent: SipAgent | undefined;
 let credentialsInUse: SipCredentials | undefined;
 const queue: PhoneInput[] = [];
 let draining = false;
+/** The connection was closed because the page stopped. */
+let left = false;
 
 /** The only way to change the phone's state. Inputs that arrive while one is worked on wait for their turn. */
 export function dispatch(input: PhoneInput): void {
@@ -82,6 +84,21 @@ function offline(): void {
   agent?.drop();
 }
 
+function leave(): void {
+  left = true;
+  agent?.leave();
+}
+
+/** The page runs again. */
+function comeBack(): void {
+  const credentials = credentialsInUse;
+  if (!left) agent?.poke();
+  if (!left || !credentials) return;
+  left = false;
+  stopPhone();
+  void startPhone(credentials);
+}
+
 /** Watches the system: network, visibility, the page's end. Called once by `main.tsx`. */
 export function watchSystem(): void {
   addEventListener('online', online);
@@ -92,14 +109,15 @@ export function watchSystem(): void {
   });
   addEventListener('pointerdown', unlockSound, { once: true });
   addEventListener('keydown', unlockSound, { once: true });
-  addEventListener('pagehide', () => agent?.leave());
+  addEventListener('pagehide', leave);
   addEventListener('pageshow', (event) => {
-    // Back from the browser's page cache: the connection was closed when the page went.
-    const credentials = credentialsInUse;
-    if (!event.persisted || !credentials) return;
-    stopPhone();
-    void startPhone(credentials);
+    if (event.persisted) comeBack();
   });
+  // The browser would keep the connection of a frozen tab open, which can neither ring nor say so.
+  document.addEventListener('freeze', () => {
+    if (!phoneState.value.calls.some(isLive)) leave();
+  });
+  document.addEventListener('resume', comeBack);
   addEventListener('beforeunload', (event) => {
     if (phoneState.value.calls.some((call) => isLive(call) && call.phase !== 'ringing'))
       event.preventDefault();

@@ -311,7 +311,7 @@ describe('going away (R-REG-LOST)', () => {
     expect(registrar.knows(address.target.flow)).toBe(false);
   });
 
-  test('a half-open WebSocket is found by ping', async () => {
+  test('a half-open WebSocket is found by silence', async () => {
     const { client, server } = network.webSocket('10.0.0.2', '10.0.0.1');
     stack.attachWebSocket(server, { host: '10.0.0.2', port: 40_001 });
     const flow = phone.attachWebSocket(client, { host: '10.0.0.1', port: 8080 });
@@ -320,12 +320,41 @@ describe('going away (R-REG-LOST)', () => {
     await clock.advance(60_000);
     expect(await contacts()).toHaveLength(1);
     network.cut('10.0.0.2');
-    await clock.advance(21_000);
+    await clock.advance(26_000);
     expect(await contacts()).toEqual([]);
     expect(events).toEqual(['registered one', 'connection-lost one']);
     network.mend('10.0.0.2');
     flow.close();
     await clock.advance(1_000);
+  });
+
+  test('a page that is frozen is not available, though its browser keeps the WebSocket open', async () => {
+    const { client, server } = network.webSocket('10.0.0.2', '10.0.0.1');
+    stack.attachWebSocket(server, { host: '10.0.0.2', port: 40_001 });
+    let frozen = false;
+    let heard = 0;
+    const page = new Proxy(client, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name);
+        if (name !== 'on') return typeof value === 'function' ? value.bind(target) : value;
+        return (event: string, listener: (...payload: unknown[]) => void) =>
+          target.on(event, (...payload: unknown[]) => {
+            if (event === 'message') heard += 1;
+            if (event !== 'message' || !frozen) listener(...payload);
+          });
+      },
+    });
+    const flow = phone.attachWebSocket(page, { host: '10.0.0.1', port: 8080 });
+    await register({ flow, contact: '<sip:x@abc.invalid;transport=ws>' });
+    await clock.advance(60_000);
+    expect(await contacts()).toHaveLength(1);
+    frozen = true;
+    heard = 0;
+    await clock.advance(25_000);
+    expect(await contacts()).toEqual([]);
+    expect(events).toEqual(['registered one', 'connection-lost one']);
+    expect(heard).toBeGreaterThan(0);
+    expect(flow.closed).toBe(true);
   });
 
   test('a softphone on UDP that fell silent is not available, and is again when it answers', async () => {

@@ -77,8 +77,10 @@ export class Registrar {
   /** Flows that are watched for their end, by id. */
   readonly #watched = new Map<string, { flow: Flow; stop: () => void }>();
   readonly #liveness: LivenessWatch<LiveBinding> | undefined;
-  /** TCP connections with a question open. */
+  /** Connections with a question open. */
   readonly #asked = new Set<Flow>();
+  /** Connections whose devices have answered a CRLF. */
+  readonly #answering = new WeakSet<Flow>();
   readonly #unsubscribe: () => void;
   #expiryTimer: unknown;
   /** When the expiry timer is due. */
@@ -408,24 +410,25 @@ export class Registrar {
   }
 
   async #ping(flow: Flow): Promise<void> {
-    const { pingIntervalMs } = this.#options;
-    const alive = await (flow.protocol === 'ws' ? flow.ping?.(pingIntervalMs) : this.#pingStream(flow));
-    if (alive === false && !this.#closed) flow.close();
+    if (this.#asked.has(flow)) return;
+    this.#asked.add(flow);
+    const alive = await this.#lives(flow).finally(() => this.#asked.delete(flow));
+    if (!alive && !this.#closed) flow.close();
   }
 
-  /** A softphone need not answer our CRLF: in RFC 5626 section 3.5.1 the pings are its own. OPTIONS it must answer. */
-  async #pingStream(flow: Flow): Promise<boolean> {
+  /** A device need not answer our CRLF: in RFC 5626 section 3.5.1 the pings are its own. OPTIONS it must answer. */
+  async #lives(flow: Flow): Promise<boolean> {
     const { softphones, clock, pingIntervalMs } = this.#options;
-    if (softphones === undefined || this.#asked.has(flow)) return true;
-    this.#asked.add(flow);
-    try {
-      if (await flow.ping?.(pingIntervalMs / 2)) return true;
-      const bindings = this.#table.behind(flow).flatMap((id) => this.#table.get(id)?.bindings ?? []);
-      const binding = bindings.find((other) => other.flow?.id === flow.id);
-      if (binding === undefined) return true;
-      return await trueWithin(clock, softphones.patienceMs, this.#ask(binding));
-    } finally {
-      this.#asked.delete(flow);
+    if (softphones === undefined && flow.protocol !== 'ws') return true;
+    if (await flow.ping?.(pingIntervalMs / 2)) {
+      this.#answering.add(flow);
+      return true;
     }
+    // A page that has answered before is frozen now; of one that never did nothing can be said without OPTIONS.
+    if (softphones === undefined) return !this.#answering.has(flow);
+    const bindings = this.#table.behind(flow).flatMap((id) => this.#table.get(id)?.bindings ?? []);
+    const binding = bindings.find((other) => other.flow?.id === flow.id);
+    if (binding === undefined) return true;
+    return await trueWithin(clock, softphones.patienceMs, this.#ask(binding));
   }
 }

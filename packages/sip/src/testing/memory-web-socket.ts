@@ -47,11 +47,6 @@ export class MemoryWebSocket implements WebSocketLike {
     queueMicrotask(() => done?.(this.#open ? undefined : new Error('not open')));
   }
 
-  ping(): void {
-    const peer = this.#peer;
-    peer?.deliver(() => this.deliver(() => this.#emit('pong')));
-  }
-
   close(): void {
     const peer = this.#peer;
     peer?.deliver(() => {

@@ -31,8 +31,8 @@ export interface Flow {
   /** Closes the connection; does nothing on UDP. Idempotent. */
   close(): void;
   /**
-   * Connections only: asks whether the peer lives, by a WebSocket ping or the CRLF keep-alive of RFC 5626 section
-   * 3.5.1. Resolves with false if no answer came in `timeoutMs` or the flow closed; never rejects.
+   * Connections only: asks whether the peer lives, by the CRLF keep-alive of RFC 5626 section 3.5.1, over WebSocket too
+   * (RFC 7118 section 6). Resolves with false if no answer came in `timeoutMs` or the flow closed; never rejects.
    */
   ping?(timeoutMs: number): Promise<boolean>;
 }
@@ -52,11 +52,10 @@ export interface WebSocketLike {
   readonly readyState: number;
   readonly bufferedAmount: number;
   send(data: string | Uint8Array, done?: (error?: Error) => void): void;
-  ping(): void;
   close(code?: number, reason?: string): void;
   terminate(): void;
   on(event: 'message', listener: (data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean) => void): unknown;
-  on(event: 'close' | 'pong', listener: () => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 

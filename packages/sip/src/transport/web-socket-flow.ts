@@ -3,6 +3,7 @@ import { BaseFlow, type SendFailed, type SentBy } from './flow.ts';
 import type { Clock, Endpoint, StackLimits, WebSocketLike } from './types.ts';
 
 const open = 1;
+const keepAlive = '\r\n\r\n';
 
 /** One WebSocket, RFC 7118. Whoever upgraded it has agreed on the subprotocol `sip`. */
 export class WebSocketFlow extends BaseFlow {
@@ -45,10 +46,8 @@ export class WebSocketFlow extends BaseFlow {
     this.#socket.on('message', (data) => {
       if (this.closed) return;
       this.#lastUsed = this.#clock.now();
-      events.message(bytesOf(data));
-    });
-    this.#socket.on('pong', () => {
       for (const alive of this.#pongs) alive(true);
+      events.message(bytesOf(data));
     });
     const ended = () => {
       if (this.closed) return;
@@ -91,6 +90,10 @@ export class WebSocketFlow extends BaseFlow {
     this.#socket.terminate();
   }
 
+  /**
+   * By CRLF (RFC 7118 section 6), and not by a WebSocket ping: that one is answered by the browser, while the page that
+   * would have to ring is frozen. Whatever the page sends is an answer.
+   */
   ping(timeoutMs: number): Promise<boolean> {
     if (this.closed || this.#socket.readyState !== open) return Promise.resolve(false);
     return new Promise((resolve) => {
@@ -101,7 +104,7 @@ export class WebSocketFlow extends BaseFlow {
         resolve(alive);
       };
       this.#pongs.push(answer);
-      this.#socket.ping();
+      this.#socket.send(keepAlive);
     });
   }
 }
