@@ -5,6 +5,7 @@ const peers = [
   { command: 'sipp', package: 'sip-tester', without: 'the trunk tests with SIPp' },
   { command: 'baresip', package: 'baresip', without: 'the softphone tests with baresip' },
   { command: 'chromium', package: 'chromium', without: 'the tests in a real browser' },
+  { command: 'dnsmasq', package: 'dnsmasq-base', without: 'the tests of locating servers by DNS' },
   { command: 'openssl', package: 'openssl', without: 'the tests of TLS, and of DTLS with OpenSSL' },
 ];
 
