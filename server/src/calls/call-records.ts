@@ -1,8 +1,7 @@
-import type { Clock } from '@ringthrough/sip';
+import { sql } from 'kysely';
 import type { LegReport } from '../media/index.ts';
 import type { CallOutcome, Store } from '../store/index.ts';
 import type { ForwardReason } from './arrival.ts';
-import { BatchedWrites } from './batched-writes.ts';
 import type { CallSummary } from './call-types.ts';
 
 /** What is known when a call arrives. */
@@ -45,27 +44,23 @@ export interface CallRecord {
 /** The calls table. What resolves is durable. */
 export class CallRecords {
   readonly #store: Store;
-  readonly #writes: BatchedWrites;
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store) {
     this.#store = store;
-    this.#writes = new BatchedWrites(store, clock);
   }
 
   /** The call has come; a process that dies from here on leaves a trace of it. */
   async open(arrival: CallArrival): Promise<void> {
-    await this.#writes.add((store) => store.insertInto('calls').values(row(arrival)).execute());
+    await this.#store.insertInto('calls').values(row(arrival)).execute();
   }
 
   /** A device has it; a process that dies now must not lose that the call was answered. */
   async answered(callId: string, answeredAt: number, deviceId: string): Promise<void> {
-    await this.#writes.add(async (store) =>
-      store
-        .updateTable('calls')
-        .set({ answered_at: answeredAt, answered_device_id: await existing(store, deviceId) })
-        .where('id', '=', callId)
-        .execute(),
-    );
+    await this.#store
+      .updateTable('calls')
+      .set({ answered_at: answeredAt, answered_device_id: existing(deviceId) })
+      .where('id', '=', callId)
+      .execute();
   }
 
   /** The one record of its end. */
@@ -75,23 +70,21 @@ export class CallRecords {
     legs: { carrier: LegReport | undefined; client: LegReport | undefined },
   ): Promise<void> {
     const quality = { carrier: qualityOf(legs.carrier), client: qualityOf(legs.client) };
-    await this.#writes.add(async (store) =>
-      store
-        .updateTable('calls')
-        .set({
-          ringing_at: summary.ringingAt ?? null,
-          answered_at: summary.answeredAt ?? null,
-          ended_at: summary.endedAt,
-          outcome: summary.outcome,
-          cause: summary.cause === 'alerting' ? (summary.handOver ?? null) : summary.cause,
-          answered_device_id: await existing(store, summary.answeredDeviceId),
-          trunk_codec: legs.carrier?.codec ?? null,
-          client_codec: legs.client?.codec ?? null,
-          quality: JSON.stringify(quality),
-        })
-        .where('id', '=', callId)
-        .execute(),
-    );
+    await this.#store
+      .updateTable('calls')
+      .set({
+        ringing_at: summary.ringingAt ?? null,
+        answered_at: summary.answeredAt ?? null,
+        ended_at: summary.endedAt,
+        outcome: summary.outcome,
+        cause: summary.cause === 'alerting' ? (summary.handOver ?? null) : summary.cause,
+        answered_device_id: existing(summary.answeredDeviceId),
+        trunk_codec: legs.carrier?.codec ?? null,
+        client_codec: legs.client?.codec ?? null,
+        quality: JSON.stringify(quality),
+      })
+      .where('id', '=', callId)
+      .execute();
   }
 
   /** A call that was refused at once: for a number nobody linked, or for lack of a codec. */
@@ -101,7 +94,7 @@ export class CallRecords {
     cause: string,
   ): Promise<void> {
     const values = { ...row(call), ended_at: call.arrivedAt, outcome, cause };
-    await this.#writes.add((store) => store.insertInto('calls').values(values).execute());
+    await this.#store.insertInto('calls').values(values).execute();
   }
 
   /**
@@ -162,10 +155,8 @@ export class CallRecords {
 }
 
 /** A device may be removed while it is in a call; its row is gone then. */
-async function existing(store: Store, deviceId: string | undefined): Promise<string | null> {
-  if (deviceId === undefined) return null;
-  const device = await store.selectFrom('devices').select('id').where('id', '=', deviceId).executeTakeFirst();
-  return device?.id ?? null;
+function existing(deviceId: string | undefined) {
+  return sql<string | null>`(select id from devices where id = ${deviceId ?? null})`;
 }
 
 function row(

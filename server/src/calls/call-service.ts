@@ -83,7 +83,7 @@ export class CallService {
 
   constructor(options: CallServiceOptions) {
     this.#options = options;
-    this.#records = new CallRecords(options.store, options.clock);
+    this.#records = new CallRecords(options.store);
     this.#numbers = new NumberDirectory(options.store);
     this.#trunkLoad = new TrunkLoad(options.now);
     const { ringTimeoutMs, maxDurationMs } = options;
