@@ -1,5 +1,5 @@
 import { SipRequest, type SipStack } from '@ringthrough/sip';
-import type { DeviceAddress } from './binding-table.ts';
+import type { DeviceAddress } from './device-address.ts';
 
 /** `SoftphoneLiveness.ask` over a real stack: an OPTIONS outside of dialogs, to where an INVITE would go. */
 export function askSoftphone(

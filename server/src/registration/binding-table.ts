@@ -1,118 +1,194 @@
-import type { Flow, Target } from '@ringthrough/sip';
+import type { Flow } from '@ringthrough/sip';
+import { addressText } from './device-address.ts';
 import type { DeviceIdentity, KnownBinding } from './device-directory.ts';
+import { ownText, SharedTexts } from './own-text.ts';
 
-/** A binding in use. Connections are reached over the flow they registered on (RFC 5626 section 3.3). */
-export interface LiveBinding extends KnownBinding {
+/** A binding as it is to be. Connections are reached over the flow they registered on (RFC 5626 section 3.3). */
+export interface WantedBinding extends KnownBinding {
   /** Connections only. */
   flow: Flow | undefined;
 }
 
-/** A device with at least one binding. */
+/** A binding in use. It stays the same object for as long as its contact stays bound. */
+export interface LiveBinding extends WantedBinding {
+  readonly device: RegisteredDevice;
+  /** Of the liveness watch. */
+  askSlot: number;
+}
+
+/** A device with at least one binding; the oldest first. */
 export interface RegisteredDevice extends DeviceIdentity {
   bindings: LiveBinding[];
+  /** Of the expiry wheel. */
+  expirySlot: number;
 }
 
-/** Where and how to send an INVITE for a device. */
-export interface DeviceAddress {
-  deviceId: string;
-  deviceName: string;
-  sipUser: string;
-  contactUri: string;
-  target: Target;
-  transport: 'udp' | 'tcp' | 'tls' | 'ws';
+/** What `BindingTable.set` has done. */
+export interface TableChange {
+  device: RegisteredDevice;
+  /** Bound anew or once more. */
+  bound: LiveBinding[];
+  /** Bound no more. */
+  gone: LiveBinding[];
 }
 
-/** All registered devices, in memory: by account, by device, by UDP address and by flow. */
+/**
+ * All registered devices, in memory: by account, by device, by UDP address and by flow. There may be a million, so an
+ * entry is an object with fields and nothing else; texts are kept once where many devices have the same.
+ */
 export class BindingTable {
   readonly #byDevice = new Map<string, RegisteredDevice>();
-  readonly #byAccount = new Map<string, Set<string>>();
-  /** The devices behind each UDP address and each flow. */
-  readonly #bySource = new Map<string, Set<string>>();
-  readonly #byBinding = new WeakMap<LiveBinding, string>();
+  /** Most accounts have one device. */
+  readonly #byAccount = new Map<string, RegisteredDevice | RegisteredDevice[]>();
+  /** How many bindings each UDP address has. */
+  readonly #byAddress = new Map<string, number>();
+  /** The bindings over each connection, by its id. */
+  readonly #byFlow = new Map<string, Set<LiveBinding>>();
+  readonly #shared = new SharedTexts();
+
+  get size(): number {
+    return this.#byDevice.size;
+  }
 
   get(deviceId: string): RegisteredDevice | undefined {
     return this.#byDevice.get(deviceId);
   }
 
-  devices(): Iterable<RegisteredDevice> {
-    return this.#byDevice.values();
-  }
-
-  ofAccount(accountId: string): RegisteredDevice[] {
-    const ids = this.#byAccount.get(accountId) ?? [];
-    return [...ids].map((id) => this.#byDevice.get(id)).filter((device) => device !== undefined);
+  ofAccount(accountId: string): readonly RegisteredDevice[] {
+    const devices = this.#byAccount.get(accountId) ?? [];
+    return Array.isArray(devices) ? devices : [devices];
   }
 
   /** True when a live binding of some device came over this flow or from this UDP address. */
   knows(flow: Flow): boolean {
-    return this.#bySource.has(sourceKey(flow.protocol, addressText(flow.remote), flow));
+    return flow.protocol === 'udp'
+      ? this.#byAddress.has(addressText(flow.remote))
+      : this.#byFlow.has(flow.id);
   }
 
-  /** The devices with a binding over this flow. */
-  behind(flow: Flow): string[] {
-    return [...(this.#bySource.get(sourceKey(flow.protocol, addressText(flow.remote), flow)) ?? [])];
+  /** The bindings over this connection. */
+  over(flow: Flow): LiveBinding[] {
+    return [...(this.#byFlow.get(flow.id) ?? [])];
   }
 
-  /** The device that has this very binding now. */
-  ownerOf(binding: LiveBinding): RegisteredDevice | undefined {
-    const owner = this.#byBinding.get(binding);
-    const device = owner === undefined ? undefined : this.#byDevice.get(owner);
-    return device?.bindings.includes(binding) ? device : undefined;
+  /** Whether the device has this very binding now. */
+  has(binding: LiveBinding): boolean {
+    return binding.device.bindings.includes(binding);
   }
 
-  set(device: DeviceIdentity, bindings: readonly LiveBinding[]): void {
-    for (const binding of this.#byDevice.get(device.deviceId)?.bindings ?? []) {
-      const key = sourceKey(binding.transport, binding.remote, binding.flow);
-      const ids = this.#bySource.get(key);
-      ids?.delete(device.deviceId);
-      if (ids?.size === 0) this.#bySource.delete(key);
-    }
-    for (const binding of bindings) {
-      this.#byBinding.set(binding, device.deviceId);
-      const key = sourceKey(binding.transport, binding.remote, binding.flow);
-      this.#bySource.set(key, (this.#bySource.get(key) ?? new Set()).add(device.deviceId));
-    }
-    const ofAccount = this.#byAccount.get(device.accountId) ?? new Set<string>();
-    if (bindings.length > 0) {
-      this.#byDevice.set(device.deviceId, { ...device, bindings: [...bindings] });
-      this.#byAccount.set(device.accountId, ofAccount.add(device.deviceId));
-      return;
-    }
-    this.#byDevice.delete(device.deviceId);
-    ofAccount.delete(device.deviceId);
-    if (ofAccount.size === 0) this.#byAccount.delete(device.accountId);
+  /** Makes these the bindings of the device. Those that are in the table already, as objects, stay as they are. */
+  set(identity: DeviceIdentity, wanted: readonly WantedBinding[]): TableChange {
+    const device = this.#byDevice.get(identity.deviceId) ?? this.#newDevice(identity);
+    const before = device.bindings;
+    const bound: LiveBinding[] = [];
+    const after = wanted.map((one) => {
+      if ((before as readonly WantedBinding[]).includes(one)) return one as LiveBinding;
+      const binding = this.#bind(device, one);
+      bound.push(binding);
+      return binding;
+    });
+    const gone = before.filter((binding) => !after.includes(binding));
+    for (const binding of gone) this.#unlink(binding);
+    device.bindings = after;
+    if (before.length === 0 && after.length > 0) this.#add(device);
+    if (before.length > 0 && after.length === 0) this.#remove(device);
+    return { device, bound, gone };
   }
-}
 
-function sourceKey(transport: string, remote: string, flow: Flow | undefined): string {
-  return transport === 'udp' ? `udp ${remote}` : (flow?.id ?? '');
-}
-
-/** `host:port`, IPv6 in brackets. */
-export function addressText(at: { host: string; port: number }): string {
-  return at.host.includes(':') ? `[${at.host}]:${at.port}` : `${at.host}:${at.port}`;
-}
-
-/** The reverse of `addressText`. */
-export function parseAddress(text: string): { host: string; port: number } {
-  const colon = text.lastIndexOf(':');
-  const host = text.slice(0, colon).replace(/^\[|\]$/g, '');
-  return { host, port: Number(text.slice(colon + 1)) };
-}
-
-/** Undefined when the connection of the binding is gone. */
-export function addressOf(device: DeviceIdentity, binding: LiveBinding): DeviceAddress | undefined {
-  const { deviceId, deviceName, sipUser } = device;
-  const common = { deviceId, deviceName, sipUser, contactUri: binding.contactUri };
-  if (binding.transport === 'udp') {
-    const target: Target = {
-      protocol: 'udp',
-      ...parseAddress(binding.remote),
-      local: parseAddress(binding.local),
-      bound: true,
+  #newDevice({ deviceId, accountId, deviceName, sipUser }: DeviceIdentity): RegisteredDevice {
+    return {
+      deviceId: ownText(deviceId),
+      accountId: this.ofAccount(accountId)[0]?.accountId ?? ownText(accountId),
+      deviceName: this.#shared.share(deviceName),
+      sipUser: ownText(sipUser),
+      bindings: [],
+      expirySlot: 0,
     };
-    return { ...common, transport: 'udp', target };
   }
-  if (binding.flow === undefined || binding.flow.closed) return undefined;
-  return { ...common, transport: binding.flow.protocol, target: { flow: binding.flow } };
+
+  /** The binding of the same contact is renewed; there is a new one otherwise. */
+  #bind(device: RegisteredDevice, wanted: WantedBinding): LiveBinding {
+    const known = device.bindings.find(({ contactUri }) => contactUri === wanted.contactUri);
+    if (known === undefined) {
+      const binding: LiveBinding = {
+        contactUri: ownText(wanted.contactUri),
+        callId: ownText(wanted.callId),
+        cseq: wanted.cseq,
+        instance: ownText(wanted.instance),
+        transport: this.#shared.share(wanted.transport),
+        local: this.#shared.share(wanted.local),
+        remote: ownText(wanted.remote),
+        userAgent: this.#shared.share(wanted.userAgent),
+        registeredAt: wanted.registeredAt,
+        expiresAt: wanted.expiresAt,
+        silent: wanted.silent,
+        flow: wanted.flow,
+        device,
+        askSlot: 0,
+      };
+      this.#link(binding);
+      return binding;
+    }
+    this.#renew(known, wanted);
+    return known;
+  }
+
+  /** Texts that are the same stay the same objects. */
+  #renew(known: LiveBinding, wanted: WantedBinding): void {
+    if (known.callId !== wanted.callId) known.callId = ownText(wanted.callId);
+    if (known.instance !== wanted.instance) known.instance = ownText(wanted.instance);
+    known.cseq = wanted.cseq;
+    known.userAgent = this.#shared.share(wanted.userAgent);
+    known.registeredAt = wanted.registeredAt;
+    known.expiresAt = wanted.expiresAt;
+    known.silent = wanted.silent;
+    known.local = this.#shared.share(wanted.local);
+    const { transport, remote, flow } = wanted;
+    if (known.transport === transport && known.remote === remote && known.flow?.id === flow?.id) return;
+    this.#unlink(known);
+    known.transport = this.#shared.share(transport);
+    known.remote = ownText(remote);
+    known.flow = flow;
+    this.#link(known);
+  }
+
+  #link(binding: LiveBinding): void {
+    if (binding.transport === 'udp') {
+      this.#byAddress.set(binding.remote, (this.#byAddress.get(binding.remote) ?? 0) + 1);
+    } else if (binding.flow !== undefined) {
+      const { id } = binding.flow;
+      const over = this.#byFlow.get(id);
+      if (over === undefined) this.#byFlow.set(id, new Set([binding]));
+      else over.add(binding);
+    }
+  }
+
+  #unlink(binding: LiveBinding): void {
+    if (binding.transport === 'udp') {
+      const count = (this.#byAddress.get(binding.remote) ?? 0) - 1;
+      if (count > 0) this.#byAddress.set(binding.remote, count);
+      else this.#byAddress.delete(binding.remote);
+    } else if (binding.flow !== undefined) {
+      const { id } = binding.flow;
+      const over = this.#byFlow.get(id);
+      over?.delete(binding);
+      if (over?.size === 0) this.#byFlow.delete(id);
+    }
+  }
+
+  #add(device: RegisteredDevice): void {
+    const { deviceId, accountId } = device;
+    this.#byDevice.set(deviceId, device);
+    const others = this.#byAccount.get(accountId);
+    if (others === undefined) this.#byAccount.set(accountId, device);
+    else if (Array.isArray(others)) others.push(device);
+    else this.#byAccount.set(accountId, [others, device]);
+  }
+
+  #remove(device: RegisteredDevice): void {
+    this.#byDevice.delete(device.deviceId);
+    const others = this.ofAccount(device.accountId).filter((other) => other !== device);
+    if (others.length === 0) this.#byAccount.delete(device.accountId);
+    else this.#byAccount.set(device.accountId, others);
+  }
 }

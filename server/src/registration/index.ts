@@ -1,9 +1,9 @@
 export { askSoftphone } from './ask-softphone.ts';
-export type { DeviceAddress } from './binding-table.ts';
+export type { Authentication } from './authenticator.ts';
+export type { DeviceAddress } from './device-address.ts';
 export type { DeviceIdentity } from './device-directory.ts';
 export type { RegisterLimits } from './register-contacts.ts';
 export {
-  type Authentication,
   Registrar,
   type RegistrarOptions,
   type SoftphoneLiveness,

@@ -227,6 +227,32 @@ describe('several bindings of one device', () => {
     expect(uris(after)).toEqual(['sip:b@127.0.0.1:4000']);
   });
 
+  test('two contacts of one REGISTER over UDP are both bound, refreshed and replaced together', () => {
+    const both = (cseq: number, a: string, b: string): Headers => [
+      ['Contact', `<sip:${a}@127.0.0.1:4000>`],
+      ['Contact', `<sip:${b}@127.0.0.1:4000>`],
+      ['CSeq', `${cseq} REGISTER`],
+    ];
+    let current = bindings(register([], both(1, 'a', 'b'), udp));
+    expect(current).toHaveLength(2);
+    expect(refusal(register(current, both(1, 'a', 'b'), udp))).toBe(500);
+    current = bindings(register(current, both(2, 'a', 'b'), udp));
+    expect(current.map(({ contactUri, cseq }) => [contactUri, cseq])).toEqual([
+      ['sip:a@127.0.0.1:4000', 2],
+      ['sip:b@127.0.0.1:4000', 2],
+    ]);
+    expect(uris(register(current, both(3, 'c', 'd'), udp))).toEqual([
+      'sip:c@127.0.0.1:4000',
+      'sip:d@127.0.0.1:4000',
+    ]);
+  });
+
+  test('of the same contact twice in one REGISTER the last counts', () => {
+    const result = register([], [['Contact', '<sip:x@h>;expires=60, <sip:x@H>;expires=90']]);
+    expect(bindings(result).map(({ expiresAt }) => expiresAt)).toEqual([now + 90_000]);
+    expect(uris(register([], [['Contact', '<sip:x@h>;expires=60, <sip:x@h>;expires=0']]))).toEqual([]);
+  });
+
   test('what has expired is gone', () => {
     const current = bindings(register([], [['Contact', '<sip:x@h>;expires=30']]));
     expect(bindings(register(current, [], ws, now + 30_001))).toEqual([]);

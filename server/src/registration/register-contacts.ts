@@ -85,13 +85,16 @@ function update(
   request: SipRequest,
   context: { source: RegisterSource; limits: RegisterLimits; now: number },
 ): RegisterResult {
-  let bindings = [...live];
+  let kept = [...live];
+  let bound: Binding[] = [];
   for (const contact of contacts) {
-    const old = bindings.find((binding) => isSame(binding, contact));
+    const old = live.find((binding) => isSame(binding, contact));
     if (old !== undefined && outOfOrder(old, order)) return outOfOrderResult;
-    bindings = bindings.filter((binding) => !isReplaced(binding, contact, context.source));
+    kept = kept.filter((binding) => !isReplaced(binding, contact, context.source));
+    // Among those of one request there is no older one, whatever address they came from; but the last word counts.
+    bound = bound.filter((binding) => !isSame(binding, contact) && !isSameInstance(binding, contact));
     if (contact.expiresSeconds === 0) continue;
-    bindings.push({
+    bound.push({
       contactUri: contact.uri,
       ...order,
       instance: contact.instance,
@@ -102,7 +105,8 @@ function update(
     });
   }
   // A device that comes with ever new contacts keeps working: its oldest ones go.
-  return { ok: true, bindings: bindings.slice(-context.limits.maxBindingsPerDevice), changed: true };
+  const bindings = [...kept, ...bound].slice(-context.limits.maxBindingsPerDevice);
+  return { ok: true, bindings, changed: true };
 }
 
 /** "*" is legal only with Expires: 0 (RFC 3261 10.2.2). */
@@ -128,6 +132,10 @@ function isSame(binding: Binding, contact: WantedContact): boolean {
   return binding.contactUri === contact.uri || uriEquals(binding.contactUri, contact.uri);
 }
 
+function isSameInstance(binding: Binding, { instance }: WantedContact): boolean {
+  return instance !== undefined && instance === binding.instance;
+}
+
 /**
  * Besides the same URI: the same instance over a new flow (RFC 5626 section 6), and an older contact from the same UDP
  * address, which is a softphone that was started again; it would ring twice.
@@ -135,7 +143,7 @@ function isSame(binding: Binding, contact: WantedContact): boolean {
 function isReplaced(binding: Binding, contact: WantedContact, source: RegisterSource): boolean {
   if (isSame(binding, contact)) return true;
   if (contact.expiresSeconds === 0) return false;
-  if (contact.instance !== undefined && contact.instance === binding.instance) return true;
+  if (isSameInstance(binding, contact)) return true;
   return source.transport === 'udp' && binding.transport === 'udp' && binding.remote === source.remote;
 }
 

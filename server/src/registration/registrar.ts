@@ -1,7 +1,5 @@
 import {
   type Clock,
-  type DigestAlgorithm,
-  DigestServer,
   type Flow,
   type IncomingRequest,
   parseNameAddr,
@@ -11,19 +9,21 @@ import {
 import type { Fabric, FabricEvents } from '../fabric/index.ts';
 import type { Logger } from '../log.ts';
 import type { Store } from '../store/index.ts';
+import { type Authentication, Authenticator, type AuthenticatorOptions } from './authenticator.ts';
 import {
-  addressOf,
-  addressText,
   BindingTable,
-  type DeviceAddress,
   type LiveBinding,
+  type RegisteredDevice,
+  type WantedBinding,
 } from './binding-table.ts';
-import { challengesThatFit } from './challenge-size.ts';
-import { DeviceDirectory, type DeviceIdentity, type DeviceWithSecret } from './device-directory.ts';
-import { LivenessWatch, trueWithin } from './liveness.ts';
+import { ConnectionWatch } from './connection-watch.ts';
+import { addressOf, addressText, type DeviceAddress } from './device-address.ts';
+import { DeviceDirectory, type DeviceIdentity } from './device-directory.ts';
+import { LivenessWatch } from './liveness.ts';
 import { applyRegister, type RegisterLimits } from './register-contacts.ts';
 import { SerialQueues } from './serial-queues.ts';
-import type { GuardStats, SourceGuard } from './source-guard.ts';
+import type { GuardStats } from './source-guard.ts';
+import { TimingWheel } from './timing-wheel.ts';
 
 type UnregisteredWhy = FabricEvents['device.unregistered']['why'];
 
@@ -35,33 +35,22 @@ export interface SoftphoneLiveness {
   ask: (address: DeviceAddress) => Promise<boolean>;
 }
 
-export interface RegistrarOptions {
+export interface RegistrarOptions extends Omit<AuthenticatorOptions, 'directory' | 'knows' | 'secret'> {
   store: Store;
   fabric: Fabric;
   log: Logger;
   clock: Clock;
-  /** Unix milliseconds. */
-  now: () => number;
-  /** Of the digest; the HA1s in the store were made with it. */
-  realm: string;
-  nonceLifetimeMs: number;
-  /** Offered to devices in this order; SHA-256 and then MD5 when absent. */
-  digestAlgorithms?: readonly DigestAlgorithm[];
   limits: RegisterLimits;
   /** How often a connection with bindings is asked whether it lives; it has as long to answer. */
   pingIntervalMs: number;
   /** Absent: softphones are believed until they expire. */
   softphones?: SoftphoneLiveness | undefined;
-  /** Absent: everybody gets an answer. */
-  guard?: SourceGuard;
-  /** How many times as large as the request the challenge to a stranger on UDP may be; unlimited when absent. */
-  maxUdpAnswerRatio?: number;
 }
 
-export type Authentication =
-  | { ok: true; device: DeviceIdentity }
-  /** The response to give: 401 or 407 with these headers, or 403. */
-  | { ok: false; status: number; headers: Array<[string, string]> };
+/** Bindings that expire within the same second end together. */
+const expirySlotMs = 1000;
+/** When the store could not do it. */
+const dropAgainMs = 5000;
 
 /**
  * The SIP registrar (RFC 3261 section 10.3) and the place to ask who can be reached (R-REG, R-REG-LOST, R-QUERY).
@@ -70,35 +59,32 @@ export type Authentication =
  */
 export class Registrar {
   readonly #options: RegistrarOptions;
-  readonly #digest: DigestServer;
+  readonly #authenticator: Authenticator;
   readonly #directory: DeviceDirectory;
   readonly #table = new BindingTable();
   readonly #queues = new SerialQueues();
-  /** Flows that are watched for their end, by id. */
-  readonly #watched = new Map<string, { flow: Flow; stop: () => void }>();
+  readonly #connections: ConnectionWatch;
   readonly #liveness: LivenessWatch<LiveBinding> | undefined;
-  /** Connections with a question open. */
-  readonly #asked = new Set<Flow>();
-  /** Connections whose devices have answered a CRLF. */
-  readonly #answering = new WeakSet<Flow>();
   readonly #unsubscribe: () => void;
-  #expiryTimer: unknown;
-  /** When the expiry timer is due. */
-  #nextExpiry = Number.POSITIVE_INFINITY;
-  #pingTimer: unknown;
+  readonly #expiry: TimingWheel<'expirySlot', RegisteredDevice>;
   #closed = false;
-  /** Challenges as large as those that are given. */
-  readonly #sample: string[];
-  #withoutRoom = 0;
 
   constructor(options: RegistrarOptions & { secret: string }) {
     this.#options = options;
-    const { realm, nonceLifetimeMs, secret, now, digestAlgorithms: algorithms } = options;
-    const digest = { realm, nonceLifetimeMs, secret, now };
-    this.#digest = new DigestServer(algorithms === undefined ? digest : { ...digest, algorithms });
-    this.#sample = this.#digest.challenge();
     this.#directory = new DeviceDirectory(options.store);
-    const { softphones, clock } = options;
+    this.#authenticator = new Authenticator({
+      ...options,
+      directory: this.#directory,
+      knows: (flow) => this.knows(flow),
+    });
+    const { softphones, clock, now } = options;
+    this.#expiry = new TimingWheel({
+      clock,
+      now,
+      slotMs: expirySlotMs,
+      field: 'expirySlot',
+      due: ({ deviceId }) => this.#expire(deviceId),
+    });
     this.#liveness =
       softphones &&
       new LivenessWatch({
@@ -108,6 +94,12 @@ export class Registrar {
         silent: (binding) => this.#setSilent(binding, true),
         answered: (binding) => this.#setSilent(binding, false),
       });
+    this.#connections = new ConnectionWatch({
+      clock,
+      intervalMs: options.pingIntervalMs,
+      device: softphones && { ask: (flow) => this.#askOver(flow), patienceMs: softphones.patienceMs },
+      closed: (flow) => this.#flowClosed(flow),
+    });
     this.#unsubscribe = options.fabric.subscribe('device.removed', ({ deviceId }) => {
       void this.removeDevice(deviceId);
     });
@@ -117,15 +109,14 @@ export class Registrar {
   async start(): Promise<void> {
     const restored = await this.#directory.restore(this.#options.now());
     const periodMs = this.#options.softphones?.periodMs ?? 0;
-    for (const [index, { binding: stored, ...device }] of restored.entries()) {
-      const bindings = this.#table.get(device.deviceId)?.bindings ?? [];
-      const binding = { ...stored, flow: undefined };
-      this.#table.set(device, [...bindings, binding]);
-      this.#armExpiry([binding]);
+    for (const [index, { binding: stored, ...identity }] of restored.entries()) {
+      const others = this.#table.get(identity.deviceId)?.bindings ?? [];
+      const { device, bound } = this.#table.set(identity, [...others, { ...stored, flow: undefined }]);
+      this.#scheduleExpiry(device);
       // Spread over the period: not all of them at once.
-      this.#liveness?.watch(binding, (periodMs * index) / restored.length);
+      for (const binding of bound) this.#liveness?.watch(binding, (periodMs * index) / restored.length);
     }
-    this.#armPing();
+    this.#connections.start();
   }
 
   /** Answers a REGISTER. Never rejects. */
@@ -155,30 +146,8 @@ export class Registrar {
    * Who sent this request, by digest. The answer to a wrong password is the same as to an unknown user.
    * @param challenge 401 for REGISTER, 407 for calls
    */
-  async authenticate(
-    { request, flow }: { request: SipRequest; flow: Flow },
-    challenge: 401 | 407,
-  ): Promise<Authentication> {
-    let device: DeviceWithSecret | undefined;
-    const lookup = async (username: string) => {
-      device = await this.#directory.bySipUser(username);
-      return device?.ha1;
-    };
-    // A datagram's source is easily forged: only who received the challenge there may answer it. Otherwise a device
-    // could register the address of a trunk, whose calls would be taken for its own, or of somebody to be flooded.
-    const client = flow.protocol === 'udp' ? flow.remote.host : '';
-    const verdict = await this.#digest.verifyAsync(request, lookup, client);
-    if (verdict.result === 'ok' && device !== undefined) {
-      const { ha1: _, ...identity } = device;
-      return { ok: true, device: identity };
-    }
-    if (verdict.result === 'bad' && this.#digest.answersChallenge(request, client)) {
-      this.#options.guard?.failed(flow, this.knows(flow));
-    }
-    const offered = this.#digest.challenge({ stale: verdict.result === 'stale', client });
-    const challenges = this.#fitting(request, flow, offered) ?? offered;
-    const name = challenge === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate';
-    return { ok: false, status: challenge, headers: challenges.map((value) => [name, value]) };
+  authenticate(from: { request: SipRequest; flow: Flow }, challenge: 401 | 407): Promise<Authentication> {
+    return this.#authenticator.authenticate(from, challenge);
   }
 
   /**
@@ -186,23 +155,12 @@ export class Registrar {
    * their address.
    */
   admits(request: SipRequest, flow: Flow): boolean {
-    if (this.#options.guard?.admits(request, flow, this.knows(flow)) === false) return false;
-    if (request.method !== 'REGISTER' || this.#fitting(request, flow, this.#sample)) return true;
-    this.#withoutRoom += 1;
-    return false;
+    return this.#authenticator.admits(request, flow);
   }
 
   /** What was dropped, and who is banned; `tooShort`: for the challenge to be no larger. */
   guardStats(): GuardStats & { tooShort: number } {
-    const none: GuardStats = { scanner: 0, flood: 0, ban: 0, bans: 0, banned: 0 };
-    return { ...(this.#options.guard?.stats() ?? none), tooShort: this.#withoutRoom };
-  }
-
-  /** Undefined: no challenge can be given. */
-  #fitting(request: SipRequest, flow: Flow, challenges: string[]): readonly string[] | undefined {
-    const { maxUdpAnswerRatio: ratio } = this.#options;
-    if (ratio === undefined || flow.protocol !== 'udp' || this.knows(flow)) return challenges;
-    return challengesThatFit(request, challenges, ratio);
+    return this.#authenticator.stats();
   }
 
   /** Every live address of every device of the account; empty means not available (R-QUERY). */
@@ -213,10 +171,10 @@ export class Registrar {
   /** `available` where the caller is in the same process. */
   availableNow(accountId: string): DeviceAddress[] {
     const now = this.#options.now();
-    return this.#table.ofAccount(accountId).flatMap((device) =>
-      device.bindings
+    return this.#table.ofAccount(accountId).flatMap(({ bindings }) =>
+      bindings
         .filter((binding) => binding.expiresAt > now && !binding.silent)
-        .map((binding) => addressOf(device, binding))
+        .map(addressOf)
         .filter((address) => address !== undefined),
     );
   }
@@ -245,10 +203,8 @@ export class Registrar {
   async close(): Promise<void> {
     this.#closed = true;
     this.#unsubscribe();
-    this.#options.clock.clearTimeout(this.#expiryTimer);
-    this.#options.clock.clearTimeout(this.#pingTimer);
-    for (const { stop } of this.#watched.values()) stop();
-    this.#watched.clear();
+    this.#expiry.close();
+    this.#connections.close();
     this.#liveness?.close();
     await this.#queues.idle();
   }
@@ -271,13 +227,10 @@ export class Registrar {
     }
     if (result.changed) {
       const connection = flow.protocol === 'udp' ? undefined : flow;
-      const known = new Map(current.map((binding) => [binding.contactUri, binding]));
-      const bindings = result.bindings.map((binding): LiveBinding => {
-        const old = known.get(binding.contactUri);
-        return old?.registeredAt === binding.registeredAt && old.cseq === binding.cseq
-          ? old
-          : { ...binding, flow: connection, silent: false };
-      });
+      const bindings = result.bindings.map(
+        (binding): WantedBinding =>
+          current.find((old) => old === binding) ?? { ...binding, flow: connection, silent: false },
+      );
       await this.#change(device, bindings, 'logout');
     }
     incoming.respond(200, { headers: this.#okHeaders(device.deviceId, request) });
@@ -297,59 +250,52 @@ export class Registrar {
   }
 
   /** Stores, then uses, then tells. Runs in the device's queue. */
-  async #change(device: DeviceIdentity, bindings: LiveBinding[], why: UnregisteredWhy): Promise<void> {
-    await this.#directory.save(device.deviceId, bindings, this.#options.now());
-    const { deviceId, accountId } = device;
-    const before = this.#table.get(deviceId)?.bindings ?? [];
+  async #change(identity: DeviceIdentity, wanted: WantedBinding[], why: UnregisteredWhy): Promise<void> {
+    const { deviceId, accountId } = identity;
+    await this.#directory.save(deviceId, wanted, this.#options.now());
     // The connection may have closed while we wrote; its own end comes too late then.
-    const alive = bindings.filter((binding) => !binding.flow?.closed);
-    this.#table.set(device, alive);
-    this.#watch(alive);
-    this.#watchLiveness(before, alive);
-    this.#armExpiry(alive);
-    const among = (list: readonly LiveBinding[], { contactUri, flow }: LiveBinding) =>
-      list.some((other) => !other.silent && other.contactUri === contactUri && other.flow?.id === flow?.id);
-    if (before.some((old) => !old.silent && !among(alive, old))) {
-      this.#options.fabric.publish('device.unregistered', { accountId, deviceId, why });
-    }
-    if (alive.some((binding) => !binding.silent && !among(before, binding))) {
-      this.#options.fabric.publish('device.registered', { accountId, deviceId });
-    }
-    if (alive.length < bindings.length) await this.#directory.save(deviceId, alive, this.#options.now());
+    const alive = wanted.filter((binding) => !binding.flow?.closed);
+    const before = this.#table.get(deviceId)?.bindings ?? [];
+    const lost = before.some((old) => !old.silent && !reachable(alive, old));
+    const found = alive.some((binding) => !binding.silent && !reachable(before, binding));
+    const { device, bound, gone } = this.#table.set(identity, alive);
+    for (const binding of gone) this.#liveness?.forget(binding);
+    for (const binding of bound) this.#watch(binding);
+    this.#scheduleExpiry(device);
+    const { fabric } = this.#options;
+    if (lost) fabric.publish('device.unregistered', { accountId, deviceId, why });
+    if (found) fabric.publish('device.registered', { accountId, deviceId });
+    if (alive.length < wanted.length) await this.#directory.save(deviceId, alive, this.#options.now());
   }
 
-  #watch(bindings: readonly LiveBinding[]): void {
-    for (const { flow } of bindings) {
-      if (flow === undefined || this.#watched.has(flow.id)) continue;
-      this.#watched.set(flow.id, { flow, stop: flow.onClose(() => this.#flowClosed(flow)) });
-    }
-  }
-
-  /** A REGISTER is as good as an answer: each makes a new binding, which is watched from the start. */
-  #watchLiveness(before: readonly LiveBinding[], after: readonly LiveBinding[]): void {
-    if (this.#liveness === undefined || this.#closed) return;
-    for (const old of before) if (!after.includes(old)) this.#liveness.forget(old);
-    for (const binding of after) {
-      if (binding.transport === 'udp' && !before.includes(binding)) this.#liveness.watch(binding);
-    }
+  /** For its end. A REGISTER is as good as an answer. */
+  #watch(binding: LiveBinding): void {
+    if (this.#closed) return;
+    if (binding.flow !== undefined) this.#connections.watch(binding.flow);
+    if (binding.transport === 'udp') this.#liveness?.watch(binding);
+    else this.#liveness?.forget(binding);
   }
 
   async #ask(binding: LiveBinding): Promise<boolean> {
-    const device = this.#table.ownerOf(binding);
-    const address = device && addressOf(device, binding);
+    const address = this.#table.has(binding) ? addressOf(binding) : undefined;
     return address !== undefined && (this.#options.softphones?.ask(address) ?? true);
+  }
+
+  async #askOver(flow: Flow): Promise<boolean> {
+    const [binding] = this.#table.over(flow);
+    return binding === undefined || this.#ask(binding);
   }
 
   /** Counts at once; then it is stored, then told. */
   #setSilent(binding: LiveBinding, silent: boolean): void {
-    const device = this.#table.ownerOf(binding);
-    if (device === undefined || binding.silent === silent) return;
+    if (!this.#table.has(binding) || binding.silent === silent) return;
     binding.silent = silent;
-    const { accountId, deviceId } = device;
+    const { accountId, deviceId } = binding.device;
     const { fabric, log, now } = this.#options;
     this.#queues
       .run(deviceId, async () => {
-        if (this.#table.ownerOf(binding) === undefined) return;
+        // A REGISTER may have come in between.
+        if (!this.#table.has(binding) || binding.silent !== silent) return;
         await this.#directory.saveSilence(deviceId, { ...binding, silent }, now());
         if (!silent) fabric.publish('device.registered', { accountId, deviceId });
         else fabric.publish('device.unregistered', { accountId, deviceId, why: 'connection-lost' });
@@ -359,9 +305,7 @@ export class Registrar {
 
   /** R-REG-LOST: what registered over this connection cannot be reached any more. */
   #flowClosed(flow: Flow): void {
-    this.#watched.delete(flow.id);
-    if (this.#closed) return;
-    for (const deviceId of this.#table.behind(flow)) {
+    for (const { deviceId } of new Set(this.#table.over(flow).map(({ device }) => device))) {
       this.#drop(deviceId, 'connection-lost', (binding) => binding.flow?.id === flow.id);
     }
   }
@@ -377,58 +321,27 @@ export class Registrar {
           why,
         );
       })
-      .catch((error: unknown) => this.#options.log.error({ err: error }, 'cannot drop a binding'));
+      .catch((error: unknown) => {
+        this.#options.log.error({ err: error }, 'cannot drop a binding');
+        const device = this.#table.get(deviceId);
+        if (device) this.#expiry.schedule(device, this.#options.now() + dropAgainMs);
+      });
   }
 
-  /** The timer is due when the first binding expires, or earlier: then it finds nothing and is armed again. */
-  #armExpiry(bindings: readonly LiveBinding[]): void {
-    const { clock, now } = this.#options;
-    const first = Math.min(...bindings.map((binding) => binding.expiresAt));
-    if (this.#closed || first >= this.#nextExpiry) return;
-    clock.clearTimeout(this.#expiryTimer);
-    this.#nextExpiry = first;
-    this.#expiryTimer = clock.setTimeout(() => this.#expire(), Math.max(0, first - now()) + 1);
+  #scheduleExpiry(device: RegisteredDevice): void {
+    if (device.bindings.length === 0) this.#expiry.cancel(device);
+    else this.#expiry.schedule(device, Math.min(...device.bindings.map(({ expiresAt }) => expiresAt)));
   }
 
-  #expire(): void {
+  #expire(deviceId: string): void {
     const now = this.#options.now();
-    this.#nextExpiry = Number.POSITIVE_INFINITY;
-    const expired = (binding: LiveBinding) => binding.expiresAt <= now;
-    for (const device of [...this.#table.devices()]) {
-      if (device.bindings.some(expired)) this.#drop(device.deviceId, 'expired', expired);
-      this.#armExpiry(device.bindings.filter((binding) => !expired(binding)));
-    }
+    this.#drop(deviceId, 'expired', (binding) => binding.expiresAt <= now);
   }
+}
 
-  /** A half-open connection is found by silence: nobody else will tell. */
-  #armPing(): void {
-    const { clock, pingIntervalMs } = this.#options;
-    this.#pingTimer = clock.setTimeout(() => {
-      for (const { flow } of this.#watched.values()) void this.#ping(flow);
-      this.#armPing();
-    }, pingIntervalMs);
-  }
-
-  async #ping(flow: Flow): Promise<void> {
-    if (this.#asked.has(flow)) return;
-    this.#asked.add(flow);
-    const alive = await this.#lives(flow).finally(() => this.#asked.delete(flow));
-    if (!alive && !this.#closed) flow.close();
-  }
-
-  /** A device need not answer our CRLF: in RFC 5626 section 3.5.1 the pings are its own. OPTIONS it must answer. */
-  async #lives(flow: Flow): Promise<boolean> {
-    const { softphones, clock, pingIntervalMs } = this.#options;
-    if (softphones === undefined && flow.protocol !== 'ws') return true;
-    if (await flow.ping?.(pingIntervalMs / 2)) {
-      this.#answering.add(flow);
-      return true;
-    }
-    // A page that has answered before is frozen now; of one that never did nothing can be said without OPTIONS.
-    if (softphones === undefined) return !this.#answering.has(flow);
-    const bindings = this.#table.behind(flow).flatMap((id) => this.#table.get(id)?.bindings ?? []);
-    const binding = bindings.find((other) => other.flow?.id === flow.id);
-    if (binding === undefined) return true;
-    return await trueWithin(clock, softphones.patienceMs, this.#ask(binding));
-  }
+/** Whether one of them is the same contact over the same connection, and answers. */
+function reachable(among: readonly WantedBinding[], { contactUri, flow }: WantedBinding): boolean {
+  return among.some(
+    (other) => !other.silent && other.contactUri === contactUri && other.flow?.id === flow?.id,
+  );
 }

@@ -1,0 +1,98 @@
+import { type DigestAlgorithm, DigestServer, type Flow, type SipRequest } from '@ringthrough/sip';
+import { challengesThatFit } from './challenge-size.ts';
+import type { DeviceDirectory, DeviceIdentity } from './device-directory.ts';
+import type { GuardStats, SourceGuard } from './source-guard.ts';
+
+export interface AuthenticatorOptions {
+  directory: DeviceDirectory;
+  /** Unix milliseconds. */
+  now: () => number;
+  /** Of the digest; the HA1s in the store were made with it. */
+  realm: string;
+  /** Key of the nonces. */
+  secret: string;
+  nonceLifetimeMs: number;
+  /** Offered to devices in this order; SHA-256 and then MD5 when absent. */
+  digestAlgorithms?: readonly DigestAlgorithm[];
+  /** Absent: everybody gets an answer. */
+  guard?: SourceGuard;
+  /** How many times as large as the request the challenge to a stranger on UDP may be; unlimited when absent. */
+  maxUdpAnswerRatio?: number;
+  /** Whether a device is registered over this flow or from this UDP address. */
+  knows: (flow: Flow) => boolean;
+}
+
+export type Authentication =
+  | { ok: true; device: DeviceIdentity }
+  /** The response to give: 401 or 407 with these headers, or 403. */
+  | { ok: false; status: number; headers: Array<[string, string]> };
+
+/** Who may speak, and who it is: digest for devices, and as little as possible for strangers. */
+export class Authenticator {
+  readonly #options: AuthenticatorOptions;
+  readonly #digest: DigestServer;
+  /** Challenges as large as those that are given. */
+  readonly #sample: string[];
+  #withoutRoom = 0;
+
+  constructor(options: AuthenticatorOptions) {
+    this.#options = options;
+    const { realm, nonceLifetimeMs, secret, now, digestAlgorithms: algorithms } = options;
+    const digest = { realm, nonceLifetimeMs, secret, now };
+    this.#digest = new DigestServer(algorithms === undefined ? digest : { ...digest, algorithms });
+    this.#sample = this.#digest.challenge();
+  }
+
+  /**
+   * Who sent this request, by digest. The answer to a wrong password is the same as to an unknown user.
+   * @param challenge 401 for REGISTER, 407 for calls
+   */
+  async authenticate(
+    { request, flow }: { request: SipRequest; flow: Flow },
+    challenge: 401 | 407,
+  ): Promise<Authentication> {
+    const { directory, guard, knows } = this.#options;
+    // A datagram's source is easily forged: only who received the challenge there may answer it. Otherwise a device
+    // could register the address of a trunk, whose calls would be taken for its own, or of somebody to be flooded.
+    const client = flow.protocol === 'udp' ? flow.remote.host : '';
+    const username = this.#digest.usernameOf(request);
+    const device = username === undefined ? undefined : await directory.bySipUser(username);
+    const verdict = this.#digest.verify(request, () => device?.ha1, client);
+    if (verdict.result === 'ok' && device !== undefined) {
+      const { ha1: _, ...identity } = device;
+      return { ok: true, device: identity };
+    }
+    if (verdict.result === 'bad' && this.#digest.answersChallenge(request, client)) {
+      guard?.failed(flow, knows(flow));
+    }
+    const offered = this.#digest.challenge({ stale: verdict.result === 'stale', client });
+    const challenges = this.#fitting(request, flow, offered) ?? offered;
+    const name = challenge === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate';
+    return { ok: false, status: challenge, headers: challenges.map((value) => [name, value]) };
+  }
+
+  /**
+   * False: the request gets no answer. To be asked before a transaction exists, and not for those who are trusted by
+   * their address.
+   */
+  admits(request: SipRequest, flow: Flow): boolean {
+    const { guard, knows } = this.#options;
+    if (guard?.admits(request, flow, knows(flow)) === false) return false;
+    if (request.method !== 'REGISTER' || this.#fitting(request, flow, this.#sample)) return true;
+    this.#withoutRoom += 1;
+    return false;
+  }
+
+  /** What was dropped, and who is banned; `tooShort`: for the challenge to be no larger. */
+  stats(): GuardStats & { tooShort: number } {
+    const none: GuardStats = { scanner: 0, flood: 0, ban: 0, bans: 0, banned: 0 };
+    return { ...(this.#options.guard?.stats() ?? none), tooShort: this.#withoutRoom };
+  }
+
+  /** Undefined: no challenge can be given. */
+  #fitting(request: SipRequest, flow: Flow, challenges: string[]): readonly string[] | undefined {
+    const { maxUdpAnswerRatio: ratio, knows } = this.#options;
+    if (ratio === undefined || flow.protocol !== 'udp' || knows(flow)) return challenges;
+    return challengesThatFit(request, challenges, ratio);
+  }
+}

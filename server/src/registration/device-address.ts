@@ -1,0 +1,41 @@
+import type { Target } from '@ringthrough/sip';
+import type { LiveBinding } from './binding-table.ts';
+
+/** Where and how to send an INVITE for a device. */
+export interface DeviceAddress {
+  deviceId: string;
+  deviceName: string;
+  sipUser: string;
+  contactUri: string;
+  target: Target;
+  transport: 'udp' | 'tcp' | 'tls' | 'ws';
+}
+
+/** `host:port`, IPv6 in brackets. */
+export function addressText(at: { host: string; port: number }): string {
+  return at.host.includes(':') ? `[${at.host}]:${at.port}` : `${at.host}:${at.port}`;
+}
+
+/** The reverse of `addressText`. */
+export function parseAddress(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(':');
+  const host = text.slice(0, colon).replace(/^\[|\]$/g, '');
+  return { host, port: Number(text.slice(colon + 1)) };
+}
+
+/** Undefined when the connection of the binding is gone. */
+export function addressOf(binding: LiveBinding): DeviceAddress | undefined {
+  const { deviceId, deviceName, sipUser } = binding.device;
+  const common = { deviceId, deviceName, sipUser, contactUri: binding.contactUri };
+  if (binding.transport === 'udp') {
+    const target: Target = {
+      protocol: 'udp',
+      ...parseAddress(binding.remote),
+      local: parseAddress(binding.local),
+      bound: true,
+    };
+    return { ...common, transport: 'udp', target };
+  }
+  if (binding.flow === undefined || binding.flow.closed) return undefined;
+  return { ...common, transport: binding.flow.protocol, target: { flow: binding.flow } };
+}
