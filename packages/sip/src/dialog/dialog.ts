@@ -56,8 +56,11 @@ export class Dialog {
     this.#remoteSequence = init.remoteSequence;
   }
 
-  /** Section 12.1.1: the UAS's, from the INVITE and the To tag of its responses. */
-  static ofServer(invite: SipRequest, localTag: string): Dialog {
+  /**
+   * Section 12.1.1: the UAS's, from the INVITE and the To tag of its responses. Of a subscriber, from the first NOTIFY
+   * and the CSeq number of the SUBSCRIBE that it follows (RFC 6665 section 4.4.1).
+   */
+  static ofServer(invite: SipRequest, localTag: string, localSequence = 0): Dialog {
     const { headers } = invite;
     const from = headers.get('From') ?? '';
     return new Dialog({
@@ -69,7 +72,7 @@ export class Dialog {
       remoteTag: tagOf(from) ?? '',
       routeSet: headers.getAll('Record-Route'),
       remoteTarget: contactUri(headers) ?? parseNameAddr(from)?.uri ?? '',
-      localSequence: 0,
+      localSequence,
       remoteSequence: parseCSeq(headers.get('CSeq') ?? '')?.sequence,
     });
   }

@@ -41,10 +41,18 @@ export interface UaContext {
   sessionTimer: SessionIntervals | undefined;
   dialogs: Map<string, { dialog: Dialog; user: DialogUser }>;
   sessions: Set<DialogUser>;
+  /** Event packages that SUBSCRIBE may name (RFC 6665); none: SUBSCRIBE is for the owner alone. */
+  events: readonly string[];
+  /** Subscriptions of ours that wait for the NOTIFY that makes their dialog, by Call-ID and tag of ours. */
+  subscribers: Map<string, { receiveFirst(notify: SipRequest, transaction: ServerTransaction): void }>;
 }
 
 /** Methods of the Allow header: what sessions understand. */
 export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK';
+
+/** The value of our Allow header; with event packages there are subscriptions, too. */
+export const allow = ({ events }: Pick<UaContext, 'events'>): string =>
+  events.length === 0 ? allowedMethods : `${allowedMethods}, SUBSCRIBE`;
 
 /** The Contact of our requests and responses on a flow: `sips` where `about` is and the flow is secure (RFC 5630). */
 export function contactOn(context: UaContext, flow: BaseFlow, about?: SipRequest): string {

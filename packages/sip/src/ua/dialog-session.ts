@@ -16,7 +16,7 @@ import type { Target } from '../transport/types.ts';
 import { ownVia } from '../transport/via.ts';
 import { ClientRequest } from './client-request.ts';
 import {
-  allowedMethods,
+  allow,
   canDial,
   contactOn,
   type DialogUser,
@@ -177,7 +177,7 @@ export abstract class DialogSession implements DialogUser {
 
   async #sendReinvite(dialog: Dialog, sdp: string): Promise<SipResponse> {
     const request = dialog.request('INVITE');
-    request.headers.add('Allow', allowedMethods);
+    request.headers.add('Allow', allow(this.context));
     this.#decorate(request, { body: sdp, headers: this.#timerHeaders() });
     let repeatAck: (() => void) | undefined;
     const response = await this.#perform(request, dialog, () => repeatAck?.());

@@ -3,7 +3,7 @@ import type { SipRequest, SipResponse } from '../message/index.ts';
 import { responseTo } from '../transaction/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { BaseFlow } from '../transport/flow.ts';
-import { allowedMethods, setBody, type UaContext } from './context.ts';
+import { allow, setBody, type UaContext } from './context.ts';
 import type { IncomingRequest, IncomingResponseOptions, MessageOptions } from './types.ts';
 
 /** Builds a response of ours; headers of the owner replace ours of the same name. */
@@ -27,14 +27,19 @@ export class Incoming implements IncomingRequest {
   readonly flow: BaseFlow;
   readonly #context: UaContext;
   readonly #transaction: ServerTransaction;
-  readonly #tag: string | undefined;
+  /** Of our responses; undefined in a dialog, where To has it. */
+  readonly tag: string | undefined;
 
   constructor(context: UaContext, transaction: ServerTransaction, tag: string | undefined) {
     this.request = transaction.request;
     this.flow = transaction.flow;
     this.#context = context;
     this.#transaction = transaction;
-    this.#tag = tag;
+    this.tag = tag;
+  }
+
+  get transaction(): ServerTransaction {
+    return this.#transaction;
   }
 
   get answered(): boolean {
@@ -44,7 +49,7 @@ export class Incoming implements IncomingRequest {
   respond(status: number, options?: IncomingResponseOptions): void {
     if (this.#transaction.answered) return;
     const stateless = options?.stateless === true;
-    const to = { request: this.request, tag: stateless ? steadyTag(this.#transaction.key) : this.#tag };
+    const to = { request: this.request, tag: stateless ? steadyTag(this.#transaction.key) : this.tag };
     this.#transaction.respond(buildResponse(this.#context, to, status, options));
     if (stateless) this.#transaction.abort();
   }
@@ -73,18 +78,20 @@ export function answerUntaken(context: UaContext, incoming: IncomingRequest): vo
     // RFC 6086 section 4.2.2: an empty INFO only asks whether we are there.
     incoming.respond(incoming.request.body.length === 0 ? 200 : 415);
   } else if (registered.has(method)) {
-    incoming.respond(405, { headers: [['Allow', allowedMethods]] });
+    incoming.respond(405, { headers: [['Allow', allow(context)]] });
   } else {
-    incoming.respond(501, { headers: [['Allow', allowedMethods]] });
+    incoming.respond(501, { headers: [['Allow', allow(context)]] });
   }
 }
 
 /** What we can, for OPTIONS and 2xx. */
-export function capabilities(context: Pick<UaContext, 'supported'>): Array<[string, string]> {
+export function capabilities(context: Pick<UaContext, 'supported' | 'events'>): Array<[string, string]> {
   const list: Array<[string, string]> = [
-    ['Allow', allowedMethods],
+    ['Allow', allow(context)],
     ['Accept', 'application/sdp'],
   ];
   if (context.supported.length > 0) list.push(['Supported', context.supported.join(', ')]);
+  // RFC 6665 section 4.5.1: how a peer finds out.
+  if (context.events.length > 0) list.push(['Allow-Events', context.events.join(', ')]);
   return list;
 }

@@ -7,16 +7,18 @@ import {
   validateRequest,
   validateResponse,
 } from '../message/index.ts';
+import { eventOf } from '../subscription/subscription-headers.ts';
 import { newTag } from '../transaction/ids.ts';
 import { responseTo } from '../transaction/response.ts';
 import { tagOf } from '../transaction/transaction-key.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import { stampVia } from '../transport/via.ts';
 import { descriptionOf } from './body.ts';
-import { allowedMethods, type UaContext } from './context.ts';
+import { allow, type UaContext } from './context.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
 import { tooBrief } from './session-refresher.ts';
 import type { IncomingRequest, MessageOptions } from './types.ts';
+import { subscriberKey } from './uac-subscription.ts';
 import { UasInviteSession } from './uas-session.ts';
 
 /** What the stack's owner is asked. */
@@ -103,7 +105,8 @@ export class RequestRouter {
       return;
     }
     const entry = this.#dialogOf(request);
-    if (!entry && !this.#owner.screen(request, flow)) {
+    const subscriber = entry || request.method !== 'NOTIFY' ? undefined : this.#subscriberOf(request);
+    if (!entry && !subscriber && !this.#owner.screen(request, flow)) {
       counters.screened++;
       return;
     }
@@ -115,6 +118,10 @@ export class RequestRouter {
     if (this.#refuseExtension(request, via, flow)) return;
     if (entry) {
       entry.user.receive(entry.dialog, request, transactions.serve(request, via, flow));
+      return;
+    }
+    if (subscriber) {
+      subscriber.receiveFirst(request, transactions.serve(request, via, flow));
       return;
     }
     this.#receiveOutside(request, via, flow);
@@ -150,6 +157,15 @@ export class RequestRouter {
       return;
     }
     const incoming = new Incoming(this.#context, transaction, newTag());
+    const { events } = this.#context;
+    if (request.method === 'SUBSCRIBE' && events.length > 0) {
+      // RFC 6665 section 4.2.1.1.
+      const event = eventOf(request.headers)?.package;
+      if (event === undefined || !events.includes(event)) {
+        incoming.respond(489, { headers: [['Allow-Events', events.join(', ')]] });
+        return;
+      }
+    }
     this.#context.notifier.push(() => {
       try {
         if (!this.#owner.request(incoming)) answerUntaken(this.#context, incoming);
@@ -163,7 +179,7 @@ export class RequestRouter {
   #offerInvite(session: UasInviteSession): void {
     this.#context.notifier.push(() => {
       try {
-        if (!this.#owner.invite(session)) session.reject(405, { headers: [['Allow', allowedMethods]] });
+        if (!this.#owner.invite(session)) session.reject(405, { headers: [['Allow', allow(this.#context)]] });
       } catch (error) {
         if (session.state === 'early') session.reject(500);
         throw error;
@@ -199,6 +215,12 @@ export class RequestRouter {
     const headers: Array<[string, string]> = unknown.map((tag) => ['Unsupported', tag]);
     transaction.respond(buildResponse(this.#context, { request, tag: newTag() }, 420, { headers }));
     return true;
+  }
+
+  /** The subscription that waits for this first NOTIFY, RFC 6665 section 4.4.1. */
+  #subscriberOf({ headers }: SipRequest): ReturnType<UaContext['subscribers']['get']> {
+    const key = subscriberKey(headers.get('Call-ID'), tagOf(headers.get('To')));
+    return this.#context.subscribers.get(key);
   }
 
   #dialogOf(request: SipRequest): ReturnType<UaContext['dialogs']['get']> {

@@ -20,8 +20,15 @@ import {
 import { stampVia } from '../transport/via.ts';
 import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type UaContext } from './context.ts';
+import { Incoming } from './incoming.ts';
 import { Notifier } from './notifier.ts';
 import { RequestRouter } from './request-router.ts';
+import type {
+  AcceptSubscriptionOptions,
+  NotifierSubscription,
+  SubscribeOptions,
+  SubscriberSubscription,
+} from './subscription-types.ts';
 import type {
   IncomingRequest,
   InviteOptions,
@@ -33,6 +40,8 @@ import type {
   UasSession,
 } from './types.ts';
 import { UacInviteSession } from './uac-session.ts';
+import { UacSubscription } from './uac-subscription.ts';
+import { UasSubscription } from './uas-subscription.ts';
 
 /** Events of a stack. A `request` listener that does not want a request returns false. */
 export interface StackEvents {
@@ -108,6 +117,8 @@ export class SipStack {
       sessionTimer: options.sessionTimer,
       dialogs: new Map(),
       sessions: new Set(),
+      events: options.events ?? [],
+      subscribers: new Map(),
     };
     this.#router = new RequestRouter(this.#context, {
       screen: options.screen ?? (() => true),
@@ -191,6 +202,33 @@ export class SipStack {
     const session = new UacInviteSession(this.#context, options);
     session.start();
     return session;
+  }
+
+  /**
+   * Takes a SUBSCRIBE outside a dialog that was found to be allowed: answers it, and sends a NOTIFY now and whenever
+   * there is news. @returns undefined when there is no subscription: asked for too short a time (423), or answered before
+   */
+  acceptSubscription(
+    incoming: IncomingRequest,
+    options: AcceptSubscriptionOptions,
+  ): NotifierSubscription | undefined {
+    this.#mustRun();
+    if (!(incoming instanceof Incoming) || incoming.request.method !== 'SUBSCRIBE')
+      throw new SipMisuseError('bad-message', 'This is no SUBSCRIBE of the stack.');
+    if (incoming.answered) return undefined;
+    const subscription = new UasSubscription(this.#context, incoming, options);
+    return subscription.accepted ? subscription : undefined;
+  }
+
+  /**
+   * Subscribes, and refreshes the subscription until `unsubscribe()` or its end.
+   * @throws SipMessageError for a request that cannot be put on the wire; nothing is left then.
+   */
+  subscribe(options: SubscribeOptions): SubscriberSubscription {
+    this.#mustRun();
+    const subscription = new UacSubscription(this.#context, options);
+    subscription.start();
+    return subscription;
   }
 
   /** The Contact that requests to this target carry. Undefined while a host name would have to be resolved. */

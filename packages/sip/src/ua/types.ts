@@ -40,6 +40,11 @@ export interface SipStackOptions {
   /** Option tags that we and the owner understand, for Supported and Require (RFC 3261 section 8.2.2.3). */
   supported?: string[];
   /**
+   * Event packages that may be subscribed to (RFC 6665). SUBSCRIBE of another gets 489; of these it is a `request` for the
+   * owner, who gives it to `SipStack.acceptSubscription`. Absent: nothing of this, SUBSCRIBE is a request like others.
+   */
+  events?: string[];
+  /**
    * Reliable provisional responses (RFC 3262), ours as this says, and those of callees, which get their PRACK. A PRACK
    * with a body is a `request` for the owner. Absent: the extension is not known, who requires it gets 420.
    */

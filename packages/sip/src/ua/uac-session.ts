@@ -45,7 +45,8 @@ export class UacInviteSession extends DialogSession implements UacSession {
       request.headers.add('Content-Type', 'application/sdp');
     // Without an offer of ours the PRACK would have to carry an answer (RFC 3262 section 5).
     const offers = request.body.length > 0;
-    const known = { supported: context.supported.filter((tag) => offers || tag !== '100rel') };
+    const supported = context.supported.filter((tag) => offers || tag !== '100rel');
+    const known = { supported, events: context.events };
     for (const [name, value] of capabilities(known))
       if (!request.headers.has(name)) request.headers.add(name, value);
     for (const [name, value] of this.refresher.headers())
