@@ -35,12 +35,16 @@ export interface AlertingOptions {
   maxMessagesPerAccount: number;
 }
 
-/** Q.850 cause for the caller's switch when no message is taken (RFC 3398 section 8). */
-const unansweredCauses: Readonly<Record<HandOverReason, string>> = {
-  nobody: 'Q.850;cause=20;text="Subscriber absent"',
-  timeout: 'Q.850;cause=19;text="No answer"',
-  declined: 'Q.850;cause=21;text="Call rejected"',
-  failed: 'Q.850;cause=41;text="Temporary failure"',
+/**
+ * What the caller's switch is told when no message is taken: status and Q.850 cause as RFC 3398 section 8.2.6.1 pairs
+ * them. Not 5xx for `failed`, which a switch would try again by another route, and ring everybody once more.
+ */
+const unanswered: Readonly<Record<HandOverReason, { status: number; reason: string }>> = {
+  nobody: { status: 480, reason: 'Q.850;cause=20;text="Subscriber absent"' },
+  timeout: { status: 480, reason: 'Q.850;cause=19;text="No answer"' },
+  declined: { status: 603, reason: 'Q.850;cause=21;text="Call rejected"' },
+  busy: { status: 486, reason: 'Q.850;cause=17;text="User busy"' },
+  failed: { status: 480, reason: 'Q.850;cause=27;text="Destination out of order"' },
 };
 
 /** The alerting server: voicemail, missed-call alert, and telling the person (R-VM, R-MCA, R-NOTIFY, R-VM-LISTEN). */
@@ -86,7 +90,8 @@ export class Alerting {
     const full = (await this.#voicemails.count(call.accountId)) >= this.#options.maxMessagesPerAccount;
     if (call.answerMode === 'mca' || full) {
       if (full) this.#options.log.warn({ accountId: call.accountId }, 'mailbox is full');
-      session.reject(480, { headers: [['Reason', unansweredCauses[call.reason]]] });
+      const { status, reason } = unanswered[call.reason];
+      session.reject(status, { headers: [['Reason', reason]] });
       return this.#missedResult(call, undefined);
     }
     return this.#record(call);

@@ -2,8 +2,11 @@ import type { UasSession } from '@ringthrough/sip';
 import type { MediaLeg } from '../media/index.ts';
 import type { AnswerMode } from '../store/index.ts';
 
-/** Why a call goes to the alerting server. */
-export type HandOverReason = 'nobody' | 'timeout' | 'declined' | 'failed';
+/**
+ * Why a call goes to the alerting server. `declined`: for all devices at once, by the person; `busy`: every device has
+ * refused for itself.
+ */
+export type HandOverReason = 'nobody' | 'timeout' | 'declined' | 'busy' | 'failed';
 
 /** The leg towards the caller's switch, lent by the call that owns it. Its media is negotiated. */
 export interface CarrierLeg {

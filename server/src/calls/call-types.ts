@@ -42,10 +42,13 @@ export type LegEndReason =
 /** How the call ended; `docs/calls.md` maps each to what the caller's switch is told. */
 export type EndCause =
   | 'caller-cancelled'
+  /** The carrier has cancelled, because somebody or something else of it has answered: most likely its own voicemail. */
+  | 'answered-by-carrier'
   | 'caller-hung-up'
   | 'device-hung-up'
   | 'device-lost'
   | 'carrier-lost'
+  | 'no-common-codec'
   | 'media-silent'
   | 'max-duration'
   | 'shutdown'
@@ -71,10 +74,12 @@ export type CallInput =
   /** Both ends are negotiated: the caller can be answered. */
   | { type: 'media-ready'; legId: string }
   | { type: 'media-failed'; legId: string }
-  /** CANCEL before our final response. */
-  | { type: 'caller-cancelled' }
+  /** CANCEL before our final response. `byCarrier`: it was not the caller, the carrier has put the call elsewhere. */
+  | { type: 'caller-cancelled'; byCarrier?: boolean }
   | { type: 'caller-hung-up' }
   | { type: 'carrier-lost' }
+  /** We made the offer, and what came with the ACK is no answer to it (RFC 3261 section 13.2.1). */
+  | { type: 'caller-media-failed' }
   | { type: 'media-silent' }
   | { type: 'timer'; timer: CallTimer }
   | { type: 'alerting-ended'; outcome: 'voicemail' | 'missed' | 'failed'; answeredAt: number | undefined }

@@ -184,34 +184,60 @@ describe('R-FIRST', () => {
   });
 });
 
-describe('R-REJECT and R-BUSY', () => {
-  test.each([480, 486])('%i silences one device, the others ring on', (status) => {
+describe('R-REJECT', () => {
+  // A redirection, busy, silenced: the device has spoken, and only for itself.
+  test.each([302, 480, 486])('%i from one device silences that one, the others ring on', (status) => {
     const story = ringing(phone, laptop);
     expect(story.input({ type: 'leg-rejected', legId: '1', status })).toEqual(['leg-over 1']);
     expect(story.call.state).toBe('ringing');
+    expect(story.input({ type: 'device-registered', device: phone })).toEqual([]);
   });
 
-  test('every device refused: alerting', () => {
+  test.each([302, 480, 486])('%i from all devices, one after the other: alerting, as busy', (status) => {
     const story = ringing(phone, laptop);
-    story.input({ type: 'leg-rejected', legId: '1', status: 486 });
-    expect(story.input({ type: 'leg-rejected', legId: '2', status: 486 })).toEqual([
+    story.input({ type: 'leg-rejected', legId: '1', status });
+    expect(story.input({ type: 'leg-rejected', legId: '2', status })).toEqual([
       'leg-over 2',
       'disarm ring',
-      'hand-over declined',
+      'hand-over busy',
     ]);
   });
 
-  test.each([600, 603, 607, 608])('%i declines for all devices', (status) => {
+  test.each([
+    [600, 'busy'],
+    [603, 'declined'],
+    [607, 'declined'],
+    [608, 'declined'],
+  ])('%i from one device speaks for the person: all stop, alerting as %s', (status, reason) => {
     const story = ringing(phone, laptop);
     expect(story.input({ type: 'leg-rejected', legId: '1', status })).toEqual([
       'leg-over 1',
       'cancel 2 declined',
       'disarm ring',
-      'hand-over declined',
+      `hand-over ${reason}`,
     ]);
   });
 
-  test('a declined call without a message is recorded as declined', () => {
+  test.each([600, 603])('%i from all devices at once: alerting once', (status) => {
+    const story = ringing(phone, laptop);
+    story.input({ type: 'leg-rejected', legId: '1', status });
+    expect(story.input({ type: 'leg-rejected', legId: '2', status }, 0)).toEqual(['leg-over 2']);
+    expect(story.all.filter((output) => output.type === 'hand-over')).toHaveLength(1);
+  });
+
+  test.each([404, 488, 500, 606])(
+    '%i is no refusal: the device may ring anew, and alone it failed',
+    (status) => {
+      const two = ringing(phone, laptop);
+      expect(two.input({ type: 'leg-rejected', legId: '1', status })).toEqual(['leg-over 1']);
+      expect(two.input({ type: 'device-registered', device: phone })).toEqual(['start 3 phone']);
+      expect(ringing(phone).input({ type: 'leg-rejected', legId: '1', status })).toContain(
+        'hand-over failed',
+      );
+    },
+  );
+
+  test('declined for all, and no message: recorded as declined', () => {
     const story = ringing(phone);
     story.input({ type: 'leg-rejected', legId: '1', status: 603 });
     expect(story.input({ type: 'alerting-ended', outcome: 'missed', answeredAt: undefined })).toEqual([
@@ -220,9 +246,29 @@ describe('R-REJECT and R-BUSY', () => {
     ]);
   });
 
-  test('a device that fails is no refusal', () => {
+  test('silenced on every device, and no message: nobody has declined it, it was missed', () => {
     const story = ringing(phone);
-    expect(story.input({ type: 'leg-rejected', legId: '1', status: 500 })).toContain('hand-over failed');
+    story.input({ type: 'leg-rejected', legId: '1', status: 486 });
+    expect(story.input({ type: 'alerting-ended', outcome: 'missed', answeredAt: undefined })).toEqual([
+      'record missed alerting',
+      'finished',
+    ]);
+    expect(story.summary?.handOver).toBe('busy');
+  });
+
+  test('declined for all, and a message all the same: voicemail', () => {
+    const story = ringing(phone);
+    story.input({ type: 'leg-rejected', legId: '1', status: 603 });
+    story.input({ type: 'alerting-ended', outcome: 'voicemail', answeredAt: 1200 });
+    expect(story.summary).toMatchObject({ outcome: 'voicemail', handOver: 'declined' });
+  });
+});
+
+describe('R-BUSY', () => {
+  test('busy on one device: the others ring on, and one of them may answer', () => {
+    const story = ringing(phone, laptop);
+    story.input({ type: 'leg-rejected', legId: '1', status: 486 });
+    expect(story.input({ type: 'leg-answered', legId: '2' })).toContain('connect 2');
   });
 });
 
@@ -280,7 +326,7 @@ describe('devices that come and go while it rings', () => {
       'disarm grace',
     ]);
     expect(story.input({ type: 'leg-rejected', legId: '1', status: 487 })).toEqual(['leg-over 1']);
-    expect(story.input({ type: 'leg-rejected', legId: '2', status: 486 })).toContain('hand-over declined');
+    expect(story.input({ type: 'leg-rejected', legId: '2', status: 486 })).toContain('hand-over busy');
   });
 
   test('nobody comes back: alerting', () => {

@@ -1,4 +1,5 @@
 import { CallLegs, isAlive, type Leg } from './call-legs.ts';
+import { goneCause, mayJoin, personRefused, refusalScope, whenNobodyIsLeft } from './call-rules.ts';
 import { CallTimers } from './call-timers.ts';
 import type {
   CallInput,
@@ -14,10 +15,6 @@ import type {
   RingTarget,
 } from './call-types.ts';
 
-/** 600, 603, 607 and 608 speak for the person, every other refusal for the one device (RFC 3261 21.6, RFC 8197, 8688). */
-const declineForAll = new Set([600, 603, 607, 608]);
-const refusals = new Set([480, 486, ...declineForAll]);
-
 /**
  * One incoming call, from its arrival to its record: a state machine without I/O and without a clock. The driver feeds
  * it inputs with the time and carries out its outputs in order. Repeated and late inputs are absorbed.
@@ -29,6 +26,14 @@ export class Call {
   readonly #limits: CallLimits;
   readonly #legs: CallLegs;
   readonly #timers = new CallTimers((output) => this.#emit(output));
+  readonly #inState: Record<CallState, (input: CallInput) => void> = {
+    arrived: (input) => this.#inArrived(input),
+    ringing: (input) => this.#inRinging(input),
+    connecting: (input) => this.#inConnecting(input),
+    connected: (input) => this.#inConnected(input),
+    alerting: (input) => this.#inAlerting(input),
+    ended: (input) => this.#losingLegs(input),
+  };
   #state: CallState = 'arrived';
   #outputs: CallOutput[] = [];
   #now = 0;
@@ -65,26 +70,7 @@ export class Call {
     this.#outputs = [];
     this.#now = now;
     if (input.type === 'timer' && !this.#timers.fired(input.timer)) return this.#outputs;
-    switch (this.#state) {
-      case 'arrived':
-        this.#inArrived(input);
-        break;
-      case 'ringing':
-        this.#inRinging(input);
-        break;
-      case 'connecting':
-        this.#inConnecting(input);
-        break;
-      case 'connected':
-        this.#inConnected(input);
-        break;
-      case 'alerting':
-        this.#inAlerting(input);
-        break;
-      case 'ended':
-        this.#losingLegs(input);
-        break;
-    }
+    this.#inState[this.#state](input);
     this.#finishWhenDone();
     return this.#outputs;
   }
@@ -106,7 +92,7 @@ export class Call {
       case 'caller-cancelled':
       case 'caller-hung-up':
       case 'carrier-lost':
-        this.#end(input.type, 'missed', false);
+        this.#end(goneCause(input), 'missed', false);
         return;
       case 'shutdown':
       case 'broken-invariant':
@@ -142,7 +128,6 @@ export class Call {
         return;
       default:
         this.#callerOrSystemEnds(input);
-        return;
     }
   }
 
@@ -175,7 +160,6 @@ export class Call {
       default:
         this.#losingLegs(input);
         this.#callerOrSystemEnds(input);
-        return;
     }
   }
 
@@ -210,7 +194,6 @@ export class Call {
       default:
         this.#losingLegs(input);
         this.#callerOrSystemEnds(input);
-        return;
     }
   }
 
@@ -250,7 +233,11 @@ export class Call {
       case 'carrier-lost':
         // R-CANCEL: unless the call was answered, the person has missed it.
         this.#takeAwayLegs('caller-gone');
-        this.#end(input.type, answered ? 'answered' : 'missed', false);
+        this.#end(goneCause(input), answered ? 'answered' : 'missed', false);
+        return;
+      case 'caller-media-failed':
+        this.#takeAwayLegs('failed');
+        this.#end('no-common-codec', 'failed', true);
         return;
       case 'shutdown':
       case 'broken-invariant':
@@ -307,11 +294,12 @@ export class Call {
     const leg = this.#legs.get(legId);
     if (leg === undefined || leg.state === 'over') return;
     // R-REJECT, R-BUSY: one refusal silences one device, a decline for all silences every one.
-    if (leg.state !== 'cancelling') leg.verdict = refusals.has(status) ? 'refused' : 'failed';
+    const scope = refusalScope(status);
+    if (leg.state !== 'cancelling') leg.verdict = scope === 'leg' ? 'failed' : 'refused';
     this.#legs.over(leg);
-    if (leg.cancelReason === undefined && declineForAll.has(status)) {
+    if (leg.cancelReason === undefined && scope === 'person') {
       this.#legs.cancelAlive('declined');
-      this.#goAlerting('declined');
+      this.#goAlerting(personRefused(status));
       return;
     }
     this.#afterLegLoss();
@@ -327,10 +315,7 @@ export class Call {
 
   /** A device came while it still rings (R-PUSH, story of the returning tab). Idempotent. */
   #deviceJoins(device: RingTarget): void {
-    for (const leg of this.#legs.ofDevice(device.deviceId)) {
-      if (leg.verdict === 'refused') return;
-      if (isAlive(leg) && leg.device.contactUri === device.contactUri) return;
-    }
+    if (!mayJoin(this.#legs, device)) return;
     this.#legs.start(device);
     if (this.#legs.alive.length > 0) this.#timers.disarm('grace');
   }
@@ -361,13 +346,13 @@ export class Call {
   /** Nobody left to answer: all said no → alerting; the last ones were lost → they get a moment to come back. */
   #afterLegLoss(): void {
     if (this.#state !== 'ringing' || this.#legs.alive.length > 0) return;
-    const { verdicts } = this.#legs;
-    if (verdicts.includes('lost')) {
+    const next = whenNobodyIsLeft(this.#legs);
+    if (next === 'wait') {
       if (!this.#timers.has('grace')) this.#arm('grace', this.#limits.graceMs);
       return;
     }
     this.#timers.disarm('grace');
-    this.#goAlerting(verdicts.includes('refused') ? 'declined' : 'failed');
+    this.#goAlerting(next);
   }
 
   #goAlerting(reason: HandOverReason): void {

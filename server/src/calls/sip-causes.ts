@@ -29,12 +29,14 @@ export function refusalResponse(refusal: Refusal): { status: number; options: Me
 const callerEnds: Readonly<Record<EndCause, { status: number; cause: number; text: string }>> = {
   'device-hung-up': { status: 480, cause: 16, text: 'Normal call clearing' },
   'device-lost': { status: 480, cause: 27, text: 'Destination out of order' },
+  'no-common-codec': { status: 488, cause: 65, text: 'Bearer capability not implemented' },
   'media-silent': { status: 480, cause: 102, text: 'Recovery on timer expiry' },
   'max-duration': { status: 480, cause: 31, text: 'Maximum duration' },
   shutdown: { status: 503, cause: 41, text: 'Temporary failure' },
   'broken-invariant': { status: 500, cause: 41, text: 'Temporary failure' },
   // The caller ended these, or the alerting server has: nothing more is sent.
   'caller-cancelled': { status: 487, cause: 16, text: 'Normal call clearing' },
+  'answered-by-carrier': { status: 487, cause: 16, text: 'Normal call clearing' },
   'caller-hung-up': { status: 487, cause: 16, text: 'Normal call clearing' },
   'carrier-lost': { status: 487, cause: 38, text: 'Network out of order' },
   alerting: { status: 480, cause: 16, text: 'Normal call clearing' },
