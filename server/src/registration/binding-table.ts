@@ -1,5 +1,5 @@
 import type { Flow } from '@ringthrough/sip';
-import { addressText } from './device-address.ts';
+import { addressText } from './address-text.ts';
 import type { DeviceIdentity, KnownBinding } from './device-directory.ts';
 import { ownText, SharedTexts } from './own-text.ts';
 

@@ -1,4 +1,5 @@
 import type { Target } from '@ringthrough/sip';
+import { parseAddress } from './address-text.ts';
 import type { LiveBinding } from './binding-table.ts';
 
 /** Where and how to send an INVITE for a device. */
@@ -9,18 +10,6 @@ export interface DeviceAddress {
   contactUri: string;
   target: Target;
   transport: 'udp' | 'tcp' | 'tls' | 'ws';
-}
-
-/** `host:port`, IPv6 in brackets. */
-export function addressText(at: { host: string; port: number }): string {
-  return at.host.includes(':') ? `[${at.host}]:${at.port}` : `${at.host}:${at.port}`;
-}
-
-/** The reverse of `addressText`. */
-export function parseAddress(text: string): { host: string; port: number } {
-  const colon = text.lastIndexOf(':');
-  const host = text.slice(0, colon).replace(/^\[|\]$/g, '');
-  return { host, port: Number(text.slice(colon + 1)) };
 }
 
 /** Undefined when the connection of the binding is gone. */

@@ -9,6 +9,7 @@ import {
 import type { Fabric, FabricEvents } from '../fabric/index.ts';
 import type { Logger } from '../log.ts';
 import type { Store } from '../store/index.ts';
+import { addressText } from './address-text.ts';
 import { type Authentication, Authenticator, type AuthenticatorOptions } from './authenticator.ts';
 import {
   BindingTable,
@@ -17,7 +18,7 @@ import {
   type WantedBinding,
 } from './binding-table.ts';
 import { ConnectionWatch } from './connection-watch.ts';
-import { addressOf, addressText, type DeviceAddress } from './device-address.ts';
+import { addressOf, type DeviceAddress } from './device-address.ts';
 import { DeviceDirectory, type DeviceIdentity } from './device-directory.ts';
 import { LivenessWatch } from './liveness.ts';
 import { applyRegister, type RegisterLimits } from './register-contacts.ts';
