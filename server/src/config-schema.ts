@@ -14,9 +14,21 @@ function isPortRange({ min, max }: { min: number; max: number }): boolean {
   return (min === 0 && max === 0) || (min > 0 && max > min);
 }
 
+const tlsFiles = {
+  cert: z.string().min(1).describe('File, PEM: the certificate and those between it and its authority'),
+  key: z.string().min(1).describe('File, PEM: its key'),
+};
+
 const http = z.strictObject({
   host: host.default('127.0.0.1').describe('Address to listen on'),
   port: port.default(8080).describe('0 takes a free one, here and elsewhere'),
+  tls: z
+    .strictObject({
+      ...tlsFiles,
+      redirectPort: port.optional().describe('Plain HTTP that leads to HTTPS; default: none'),
+      handshakeTimeoutSeconds: seconds.default(10).describe('Then an unfinished handshake is given up'),
+    })
+    .optional(),
   publicOrigin: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -24,21 +36,36 @@ const http = z.strictObject({
   allowedOrigins: z.array(z.url()).default([]).describe('Further origins whose pages may connect to /sip'),
   trustedProxies: z.array(z.string()).default([]).describe('Addresses whose X-Forwarded-For is believed'),
   bodyLimitBytes: positive.default(65_536).describe('Largest request body'),
-  secureCookies: z.boolean().optional().describe('Default: when publicOrigin is https'),
+  secureCookies: z.boolean().optional().describe('Default: with tls, and when publicOrigin is https'),
+  hstsSeconds: z
+    .int()
+    .min(0)
+    .default(31_536_000)
+    .describe(
+      'Browsers keep to HTTPS for so long (RFC 6797), where publicOrigin is https and a name; 0: no word',
+    ),
   requestTimeoutSeconds: seconds.default(30).describe('For a whole request to arrive'),
+  idleTimeoutSeconds: seconds.default(120).describe('A connection on which nothing moves is closed'),
   maxConnections: positive.default(5000).describe('HTTP and WebSocket together'),
+  maxConnectionsPerAddress: positive.default(500).describe('Of one client; trustedProxies are exempt'),
+  newConnectionsPerAddressPerMinute: positive.default(3000).describe('The same; a TLS handshake costs time'),
   eventsHeartbeatSeconds: seconds.default(15).describe('A sign of life on event streams'),
   eventStreamsPerDevice: positive.default(8).describe('Tabs of one browser; the oldest stream ends'),
   requestsPerAddressPerMinute: positive.default(600).describe('To /api; an IPv6 /64 is one address'),
   loginsPerAddressPerMinute: positive.default(30).describe('Sign-ups, logins and codes tried'),
   loginsPerNumberPerHour: positive.default(30).describe('Wrong passwords'),
-  metrics: z.boolean().default(true).describe('Prometheus at /metrics'),
+  metrics: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Prometheus at /metrics'),
+      host: host.default('127.0.0.1').describe('Address to listen on, where there is a port'),
+      port: port
+        .optional()
+        .describe(
+          'Of /metrics alone; default: http.port, while that is on loopback and without publicOrigin and trustedProxies',
+        ),
+    })
+    .prefault({}),
 });
-
-const tlsFiles = {
-  cert: z.string().min(1).describe('File, PEM: the certificate and those between it and its authority'),
-  key: z.string().min(1).describe('File, PEM: its key'),
-};
 
 const listener = z.strictObject({
   protocol: z.enum(['udp', 'tcp', 'tls']),
@@ -75,6 +102,9 @@ const sip = z.strictObject({
     })
     .optional(),
   webSocketMaxPayloadBytes: positive.default(65_536).describe('Largest message on /sip'),
+  webSocketRegisterSeconds: seconds
+    .default(30)
+    .describe('Then a connection to /sip on which nobody has registered is closed'),
   nonceLifetimeSeconds: seconds.default(300).describe('Of digest challenges'),
   // Telephones of today give up at a challenge that they do not know, even beside one that they do (libre before 2.0,
   // JsSIP, SIPp 3.6). The secrets are 160 random bits, which MD5 keeps as well.
@@ -258,6 +288,12 @@ const carrier = z.strictObject({
 
 const lab = z.strictObject({
   enabled: z.boolean().default(true).describe('The carrier in a box, at /lab'),
+  sipPort: z
+    .int()
+    .min(1)
+    .max(65_534)
+    .default(5070)
+    .describe('UDP, of the switch of its first carrier; the second has the next. For the default carriers'),
   smsToken: z.string().min(16).optional().describe('Default: a new one at every start'),
 });
 

@@ -113,12 +113,12 @@ function assign(target: unknown, path: readonly string[], value: unknown): void 
 
 function complete(parsed: ParsedConfig): Config {
   const smsToken = parsed.lab.smsToken ?? randomBytes(24).toString('base64url');
-  const carriers = parsed.carriers ?? (parsed.lab.enabled ? labCarriers(smsToken) : []);
+  const carriers = parsed.carriers ?? (parsed.lab.enabled ? labCarriers(smsToken, parsed.lab.sipPort) : []);
   return { ...parsed, carriers, lab: { ...parsed.lab, smsToken } };
 }
 
 /** The two carriers that live in the lab. Their SMS centre is this server itself. */
-function labCarriers(token: string): CarrierConfig[] {
+function labCarriers(token: string, sipPort: number): CarrierConfig[] {
   const sms = { url: '/lab/api/sms', token };
   const us: CarrierConfig = {
     id: 'lab-gsm',
@@ -127,7 +127,7 @@ function labCarriers(token: string): CarrierConfig[] {
     family: 'gsm',
     prefixes: ['+1'],
     cNumber: '+14155559000',
-    trunks: [{ host: '127.0.0.1', port: 5070 }],
+    trunks: [{ host: '127.0.0.1', port: sipPort }],
     sms,
   };
   const uk: CarrierConfig = {
@@ -137,7 +137,7 @@ function labCarriers(token: string): CarrierConfig[] {
     family: 'gsm',
     prefixes: ['+44'],
     cNumber: '+447700900999',
-    trunks: [{ host: '127.0.0.1', port: 5071 }],
+    trunks: [{ host: '127.0.0.1', port: sipPort + 1 }],
     sms,
   };
   return [us, uk];

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { defaultCarriers, Lab, labPlugin } from '@ringthrough/lab';
 import type { FastifyInstance } from 'fastify';
-import type { Config } from './config.ts';
+import { type Config, variableFor } from './config.ts';
 import type { Logger } from './log.ts';
 import { StartError } from './start-error.ts';
 
@@ -31,7 +31,7 @@ export async function startLab(
   try {
     await lab.start();
   } catch (error) {
-    throw explain(error);
+    throw explain(error, config);
   }
   return {
     plugin: async (app) => {
@@ -41,12 +41,17 @@ export async function startLab(
   };
 }
 
-function explain(error: unknown): unknown {
+function explain(error: unknown, config: Config): unknown {
   const { code, host, port } = error as { code?: string; host?: string; port?: number };
   if (code !== 'EADDRINUSE') return error;
+  const { sipPort } = config.lab;
+  const byDefault = port === sipPort || port === sipPort + 1;
+  const remedy = byDefault
+    ? `Change lab.sipPort in ringthrough.yaml, or set ${variableFor(['lab', 'sipPort'])}`
+    : 'Change the port of its trunk under carriers in ringthrough.yaml';
   return new StartError(
     `UDP port ${port} on ${host}, where the lab's carrier has its switch, is taken by another program. ` +
-      'Change the port of its trunk under carriers in ringthrough.yaml, or do without the lab: RINGTHROUGH_LAB_ENABLED=false.',
+      `${remedy}, or do without the lab: ${variableFor(['lab', 'enabled'])}=false.`,
     { cause: error },
   );
 }

@@ -30,7 +30,7 @@ export class EventStream {
       else this.#pending ??= setTimeout(() => this.#sendState(), coalesceMs);
     });
     this.#heartbeat = setInterval(() => {
-      for (const reply of this.#replies) reply.raw.write(': still here\n\n');
+      for (const reply of this.#replies) this.#write(reply, ': still here\n\n');
     }, heartbeatMs);
     this.#heartbeat.unref();
   }
@@ -55,6 +55,13 @@ export class EventStream {
     for (const reply of this.#replies) reply.raw.end();
   }
 
+  /** For a page that does not keep up the stream ends; it connects again and gets the present state. */
+  #write({ raw }: FastifyReply, text: string): void {
+    if (raw.writableEnded) return;
+    if (raw.writableLength > maxBufferedBytes) raw.end();
+    else raw.write(text);
+  }
+
   #sendState(): void {
     this.#pending = undefined;
     this.#send('state', this.#snapshot());
@@ -66,11 +73,7 @@ export class EventStream {
 
   #send(event: string, data: unknown): void {
     const text = encode(event, data);
-    for (const reply of this.#replies) {
-      // A page that does not read is dropped; it connects again and gets the present state.
-      if (reply.raw.writableLength > maxBufferedBytes) reply.raw.destroy();
-      else reply.raw.write(text);
-    }
+    for (const reply of this.#replies) this.#write(reply, text);
   }
 }
 

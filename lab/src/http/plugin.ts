@@ -59,8 +59,13 @@ async function addPage(app: FastifyInstance, root: string): Promise<void> {
   await app.register(fastifyStatic, { root, decorateReply: false });
   if (app.prefix === '') return;
   // With the query: `/lab?scenario=…` is what people type.
-  app.get('', { exposeHeadRoute: false }, (request, reply) => {
-    const query = request.url.indexOf('?');
-    return reply.redirect(`${app.prefix}/${query < 0 ? '' : request.url.slice(query)}`);
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '',
+    exposeHeadRoute: false,
+    handler: (request, reply) => {
+      const query = request.url.indexOf('?');
+      return reply.redirect(`${app.prefix}/${query < 0 ? '' : request.url.slice(query)}`);
+    },
   });
 }

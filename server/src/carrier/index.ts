@@ -1,3 +1,10 @@
 export { type Carrier, CarrierCatalogue } from './catalogue.ts';
 export { type SmsGateway, SmsOutbox, type SmsOutboxOptions } from './sms-outbox.ts';
-export { type Sms, type SmsCarrier, type SmsResult, SmsWebhook } from './sms-webhook.ts';
+export {
+  type PostedMessage,
+  type PostToSelf,
+  type Sms,
+  type SmsCarrier,
+  type SmsResult,
+  SmsWebhook,
+} from './sms-webhook.ts';

@@ -29,6 +29,14 @@ export class TokenBuckets {
     bucket.tokens -= 1;
   }
 
+  /** Like `take`, but says false instead of throwing. */
+  tryTake(key: string): boolean {
+    const bucket = this.#refilled(key);
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  }
+
   /** Like `take`, but leaves the token: for limits that count failures only. */
   check(key: string): void {
     const bucket = this.#refilled(key);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 
@@ -17,13 +18,13 @@ const contentSecurityPolicy = [
 ].join('; ');
 
 export function addSecurityHeaders(app: FastifyInstance, config: Config): void {
-  const https = config.http.publicOrigin?.startsWith('https:') ?? false;
+  const hsts = strictTransport(config.http);
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
     reply.header('cross-origin-opener-policy', 'same-origin');
     reply.header('permissions-policy', 'microphone=(self), camera=(), geolocation=()');
-    if (https) reply.header('strict-transport-security', 'max-age=31536000');
+    if (hsts) reply.header('strict-transport-security', hsts);
     if (!reply.hasHeader('content-security-policy')) {
       reply.header('content-security-policy', contentSecurityPolicy);
     }
@@ -31,4 +32,15 @@ export function addSecurityHeaders(app: FastifyInstance, config: Config): void {
       reply.header('cache-control', 'no-store');
     }
   });
+}
+
+/**
+ * RFC 6797. Only for a name that is the service's: the word counts for every port of the host, and whoever keeps other
+ * things on `localhost` would be shut out of them. Browsers do not take it from IP addresses (section 8.1.1).
+ */
+function strictTransport({ publicOrigin, hstsSeconds }: Config['http']): string | undefined {
+  if (hstsSeconds === 0 || !publicOrigin?.startsWith('https:')) return undefined;
+  const { hostname } = new URL(publicOrigin);
+  const named = hostname !== 'localhost' && !hostname.startsWith('[') && isIP(hostname) === 0;
+  return named ? `max-age=${hstsSeconds}` : undefined;
 }

@@ -1,9 +1,11 @@
+import type { RequestListener } from 'node:http';
 import fastifyCookie from '@fastify/cookie';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Config } from '../config.ts';
 import { clientAddress } from './client-address.ts';
 import type { Api, ApiContext, ApiServices } from './context.ts';
-import { exposeMetrics, type GaugeSource } from './metrics.ts';
+import { collectMetrics, type GaugeSource, metricsArePublic, metricsListener } from './metrics.ts';
 import { describeApi } from './openapi.ts';
 import { replyWithProblems, sendProblem, toProblem } from './problem-replies.ts';
 import { createRateLimits } from './rate-limits.ts';
@@ -19,36 +21,45 @@ import { validationRoutes } from './routes/validations.ts';
 import { addSecurityHeaders } from './security-headers.ts';
 import { authenticate } from './session-cookie.ts';
 import { serveClient } from './static-client.ts';
+import { WebServers } from './web-servers.ts';
 
 export interface HttpServerOptions extends ApiServices {
   /** The built client. */
   clientFolder: string;
   gauges: readonly GaugeSource[];
+  /** Makes the sockets' side; plain HTTP with the limits of the configuration when absent. */
+  servers?: WebServers;
   /** Registered before the server is ready: the lab. */
   plugins?: ReadonlyArray<(app: FastifyInstance) => Promise<void>>;
 }
 
-/** REST API, event stream, static client, metrics. The owner calls `listen` and `close`. */
-export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
+export interface HttpServer {
+  /** The owner calls `listen` and `close`. */
+  app: FastifyInstance;
+  /** For a port of its own; undefined: without metrics, or they are on the port of the service. */
+  metrics: RequestListener | undefined;
+}
+
+/** REST API, event stream, static client, metrics. */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { config, log } = options;
+  const servers = options.servers ?? new WebServers(config.http);
   const app = Fastify({
     logger: false,
+    serverFactory: (listener) => servers.create(listener),
     bodyLimit: config.http.bodyLimitBytes,
     trustProxy: config.http.trustedProxies.length > 0 ? [...config.http.trustedProxies] : false,
     forceCloseConnections: true,
-    // Whoever sends a request a byte at a time does not hold a connection for ever.
-    requestTimeout: config.http.requestTimeoutSeconds * 1000,
     routerOptions: { maxParamLength: 200 },
     // A URL that cannot be decoded never reaches a route or the error handler.
     frameworkErrors: (error, _request, reply) => sendProblem(reply, toProblem(error)),
   });
-  app.server.maxConnections = config.http.maxConnections;
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('session', null);
   replyWithProblems(app, log);
   addSecurityHeaders(app, config);
   logRequests(app, log);
-  if (config.http.metrics) exposeMetrics(app, options.gauges);
+  const metrics = config.http.metrics.enabled ? addMetrics(app, config, options.gauges) : undefined;
   await app.register(fastifyCookie);
   await describeApi(app, options.version);
   await app.register(apiPlugin({ ...options, limits: createRateLimits(config.http) }), { prefix: '/api' });
@@ -56,7 +67,20 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   for (const plugin of options.plugins ?? []) await plugin(app);
   await serveClient(app, options.clientFolder);
   await app.ready();
-  return app;
+  return { app, metrics };
+}
+
+function addMetrics(
+  app: FastifyInstance,
+  { http }: Config,
+  gauges: readonly GaugeSource[],
+): RequestListener | undefined {
+  const registry = collectMetrics(app, gauges);
+  if (!metricsArePublic(http)) return metricsListener(registry);
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type(registry.contentType).send(await registry.metrics()),
+  );
+  return undefined;
 }
 
 function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void> {

@@ -55,6 +55,7 @@ export function clearSessionCookie(reply: FastifyReply, config: Config): void {
 }
 
 function cookieScope(config: Config) {
-  const secure = config.http.secureCookies ?? config.http.publicOrigin?.startsWith('https:') ?? false;
+  const { secureCookies, publicOrigin, tls } = config.http;
+  const secure = secureCookies ?? (tls !== undefined || publicOrigin?.startsWith('https:') === true);
   return { path: '/api', httpOnly: true, sameSite: 'strict', secure } as const;
 }

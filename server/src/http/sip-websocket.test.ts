@@ -5,20 +5,33 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { parseConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
-import { SipWebSocket } from './index.ts';
+import { SipWebSocket, type WebSocketRemote } from './index.ts';
 
 let http: Server;
 let sip: SipWebSocket;
-let attached: Array<{ socket: WebSocket; remote: { address: string; port: number } }>;
+let attached: Array<{ socket: WebSocket; remote: WebSocketRemote }>;
 let port: number;
+let registered: boolean;
+/** How often it was asked who has registered. */
+let asked: number;
 
 async function open(yaml = ''): Promise<void> {
   attached = [];
+  registered = false;
+  asked = 0;
   http = createServer();
   sip = new SipWebSocket({
     config: parseConfig(yaml),
     log: createLogger({ level: 'silent', destination: 'stderr' }),
-    attach: (socket, remote) => attached.push({ socket, remote }),
+    attach: (socket, remote) => {
+      attached.push({ socket, remote });
+      return {
+        registered: () => {
+          asked += 1;
+          return registered;
+        },
+      };
+    },
   });
   sip.listen(http);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -54,6 +67,11 @@ async function opened(...args: Parameters<typeof dial>): Promise<WebSocket> {
   if (typeof socket === 'number') throw new Error(`refused with ${socket}`);
   return socket;
 }
+
+/** Of somebody who then says nothing, not even pong. */
+const upgrade =
+  'GET /sip HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n';
 
 const closed = (socket: WebSocket): Promise<number> => new Promise((resolve) => socket.on('close', resolve));
 
@@ -119,10 +137,7 @@ describe('SipWebSocket', () => {
     silent.on('error', () => {});
     const gone = new Promise((resolve) => silent.on('close', resolve));
     silent.resume();
-    silent.write(
-      'GET /sip HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sip\r\n\r\n',
-    );
+    silent.write(upgrade);
     await gone;
     expect(pings).toBeGreaterThan(0);
     expect(alive.readyState).toBe(WebSocket.OPEN);
@@ -142,14 +157,49 @@ describe('SipWebSocket', () => {
     await opened('/sip', ['sip']);
   });
 
-  it('leaves it to a trusted proxy how many connections a client has', async () => {
+  it('counts the clients of a trusted proxy one by one, and itself not at all', async () => {
     await sip.close();
     http.close();
     await open(
       '{ sip: { limits: { maxConnectionsPerAddress: 1 } }, http: { trustedProxies: ["127.0.0.1"] } }',
     );
+    const from = (address: string) => dial('/sip', ['sip'], { 'x-forwarded-for': address });
     await opened('/sip', ['sip']);
     await opened('/sip', ['sip']);
+    expect(await from('192.0.2.1')).toBeInstanceOf(WebSocket);
+    expect(await from('192.0.2.2')).toBeInstanceOf(WebSocket);
+    expect(await from('192.0.2.1')).toBe(503);
+    // What is to the left of the proxy's own word is the client's invention.
+    expect(await from('192.0.2.9, 192.0.2.2')).toBe(503);
+  });
+
+  it('says who came over TLS; X-Forwarded-Proto is a trusted proxy’s word only', async () => {
+    const forwarded = { 'x-forwarded-proto': 'https' };
+    await opened('/sip', ['sip'], forwarded);
+    await sip.close();
+    http.close();
+    const untrusted = attached[0]?.remote.secure;
+    await open('http: { trustedProxies: ["127.0.0.1"] }');
+    await opened('/sip', ['sip'], forwarded);
+    await opened('/sip', ['sip'], { 'x-forwarded-proto': 'http' });
+    expect([untrusted, ...attached.map(({ remote }) => remote.secure)]).toEqual([false, true, false]);
+  });
+
+  it('closes a connection on which nobody registers in time, also of one who does not answer', async () => {
+    await sip.close();
+    http.close();
+    await open('sip: { webSocketRegisterSeconds: 0.05 }');
+    const polite = await opened('/sip', ['sip']);
+    expect(await closed(polite)).toBe(1008);
+    const silent = connect(port, '127.0.0.1');
+    const gone = once(silent, 'close');
+    silent.write(upgrade);
+    silent.resume();
+    await gone;
+    registered = true;
+    const device = await opened('/sip', ['sip']);
+    await vi.waitFor(() => expect(asked).toBe(3));
+    expect(device.readyState).toBe(WebSocket.OPEN);
   });
 
   it('says goodbye when the server stops', async () => {

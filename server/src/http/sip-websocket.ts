@@ -1,20 +1,38 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import proxyAddr from '@fastify/proxy-addr';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { clientAddress } from './client-address.ts';
+import { trustedProxies } from './connection-limits.ts';
 
 export interface SipWebSocketOptions {
   config: Config;
   log: Logger;
   /** Takes the open socket; SIP over it is the stack's business from then on. */
-  attach: (socket: WebSocket, remote: { address: string; port: number }) => void;
+  attach: (socket: WebSocket, remote: WebSocketRemote) => AttachedWebSocket;
+}
+
+/** Who is at the other end. */
+export interface WebSocketRemote {
+  address: string;
+  port: number;
+  /** It came over TLS, to us or to a trusted proxy. */
+  secure: boolean;
+}
+
+export interface AttachedWebSocket {
+  /** Whether a device is registered over it. */
+  registered: () => boolean;
 }
 
 /** As the SIP stack has it for TCP. */
 const defaultPerClient = 200;
+
+/** RFC 6455 section 7.4.1. */
+const policyViolation = 1008;
 
 /** How long pages have to go when the server stops. */
 const closeGraceMs = 500;
@@ -29,9 +47,11 @@ export class SipWebSocket {
   readonly #heartbeats = new Set<NodeJS.Timeout>();
   /** Open connections by client address. */
   readonly #perClient = new Map<string, number>();
+  readonly #isTrusted: (address: string) => boolean;
 
   constructor(options: SipWebSocketOptions) {
     this.#options = options;
+    this.#isTrusted = trustedProxies(options.config.http);
     this.#server = new WebSocketServer({
       noServer: true,
       maxPayload: options.config.sip.webSocketMaxPayloadBytes,
@@ -92,12 +112,22 @@ export class SipWebSocket {
     return URL.canParse(origin) && new URL(origin).host === host;
   }
 
-  /** One client must not take the connections of all others. Behind a proxy all look alike: it has to see to that. */
-  #hasRoomFor({ socket }: IncomingMessage): boolean {
-    const { http, sip } = this.#options.config;
-    if (http.trustedProxies.length > 0) return true;
-    const limit = sip.limits.maxConnectionsPerAddress ?? defaultPerClient;
-    return (this.#perClient.get(clientAddress(socket.remoteAddress ?? '')) ?? 0) < limit;
+  /** One client must not take the connections of all others; what a trusted proxy does not name may be anybody's. */
+  #hasRoomFor(request: IncomingMessage): boolean {
+    const address = this.#addressOf(request);
+    const limit = this.#options.config.sip.limits.maxConnectionsPerAddress ?? defaultPerClient;
+    return this.#isTrusted(address) || (this.#perClient.get(clientAddress(address)) ?? 0) < limit;
+  }
+
+  /** Of the client, also behind a trusted proxy: as Fastify has it for requests. */
+  #addressOf(request: IncomingMessage): string {
+    return request.socket.remoteAddress === undefined ? '' : proxyAddr(request, this.#isTrusted);
+  }
+
+  #isSecure({ socket, headers }: IncomingMessage): boolean {
+    if ('encrypted' in socket) return true;
+    const forwarded = String(headers['x-forwarded-proto'] ?? '');
+    return /^(https|wss)\b/i.test(forwarded) && this.#isTrusted(socket.remoteAddress ?? '');
   }
 
   #count(client: WebSocket, address: string): void {
@@ -111,9 +141,23 @@ export class SipWebSocket {
 
   #accept(client: WebSocket, request: IncomingMessage): void {
     const { remoteAddress = '', remotePort = 0 } = request.socket;
-    this.#count(client, clientAddress(remoteAddress));
+    this.#count(client, clientAddress(this.#addressOf(request)));
     this.#watch(client);
-    this.#options.attach(client, { address: remoteAddress, port: remotePort });
+    const secure = this.#isSecure(request);
+    const flow = this.#options.attach(client, { address: remoteAddress, port: remotePort, secure });
+    this.#expectRegistration(client, flow);
+  }
+
+  /** Whoever takes a connection and never registers is a stranger; strangers do not keep what devices need. */
+  #expectRegistration(client: WebSocket, flow: AttachedWebSocket): void {
+    const timer = setTimeout(() => {
+      if (flow.registered()) return;
+      client.close(policyViolation, 'not registered');
+      // It may not answer the close either.
+      const end = setTimeout(() => client.terminate(), closeGraceMs);
+      client.once('close', () => clearTimeout(end));
+    }, this.#options.config.sip.webSocketRegisterSeconds * 1000);
+    client.once('close', () => clearTimeout(timer));
   }
 
   #watch(client: WebSocket): void {

@@ -1,18 +1,19 @@
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
+import type { PostedMessage } from '../carrier/index.ts';
 import { type Config, variableFor } from '../config.ts';
 import { LocalFabric } from '../fabric/index.ts';
-import { createHttpServer, SipWebSocket } from '../http/index.ts';
+import { createHttpServer, type HttpServer } from '../http/index.ts';
 import type { Logger } from '../log.ts';
-import { explainListenError, StartError } from '../start-error.ts';
+import { StartError } from '../start-error.ts';
 import { loadMasterKey, lockDataDir, openStore, type Store } from '../store/index.ts';
 import { createGauges } from './gauges.ts';
 import { createServices, type Services } from './services.ts';
 import { reachableSip, sipServer } from './sip-listeners.ts';
 import { Teardown } from './teardown.ts';
 import { startTelephony, type Telephony } from './telephony.ts';
+import { listenWeb, openWeb, ownOrigin, takeSipWebSockets, type Web } from './web.ts';
 
 /** A guest in the house: has pages, and talks SIP to it from outside. */
 export interface Guest {
@@ -40,7 +41,7 @@ export interface Addresses {
 interface Parts {
   services: Services;
   telephony: Telephony;
-  app: FastifyInstance;
+  http: HttpServer;
 }
 
 const sweepEveryMs = 600_000;
@@ -61,15 +62,14 @@ export class AllInOne {
    */
   static async start(options: AllInOneOptions): Promise<AllInOne> {
     const teardown = new Teardown(options.log);
-    const { config } = options;
     try {
-      let httpPort = config.http.port;
-      const ownOrigin = () => `http://${connectableHost(config.http.host)}:${httpPort}`;
-      const { services, telephony, app } = await build(options, ownOrigin, teardown);
-      httpPort = await listen(app, config);
+      const web = await openWeb(options.config, options.log.child({ module: 'http' }), teardown);
+      const { config } = web;
+      const { services, telephony, http } = await build({ ...options, config }, web, teardown);
+      const httpPort = await listenWeb(web, http, teardown);
       services.sms.start();
       const addresses = {
-        http: config.http.publicOrigin ?? `http://${shownHost(config.http.host)}:${httpPort}`,
+        http: ownOrigin(config, httpPort),
         sip: sipServer(config, telephony.stack.addresses),
         webrtcPort: telephony.media.webrtcPort,
       };
@@ -86,20 +86,25 @@ export class AllInOne {
   }
 }
 
-async function build(options: AllInOneOptions, ownOrigin: () => string, teardown: Teardown): Promise<Parts> {
+async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Promise<Parts> {
   const { config, log, version } = options;
   const { store, masterKey } = await openData(config, teardown);
   const fabric = new LocalFabric((error) => log.error({ err: error }, 'event listener failed'));
   const base = { config, store, fabric, log, masterKey };
-  const services = createServices({ ...base, ownOrigin });
+  const late: { app?: FastifyInstance } = {};
+  const services = createServices({
+    ...base,
+    postToSelf: (path, message) => inject(late.app, path, message),
+  });
   teardown.add('sms', () => services.sms.close());
   sweepNowAndThen(services, log, teardown);
   const telephony = await startTelephony({ ...base, ...services, version }, teardown);
   const guest = await options.guest?.(reachableSip(config, telephony.stack.addresses));
   if (guest) teardown.add('guest', guest.close);
 
-  const app = await createHttpServer({
+  const http = await createHttpServer({
     ...services,
+    servers: web.servers,
     config,
     log: log.child({ module: 'http' }),
     fabric,
@@ -108,12 +113,25 @@ async function build(options: AllInOneOptions, ownOrigin: () => string, teardown
     sipServer: () => sipServer(config, telephony.stack.addresses),
     version,
     clientFolder: fileURLToPath(new URL('../../../client/dist', import.meta.url)),
-    gauges: createGauges(store, telephony),
+    gauges: createGauges(store, telephony, web.servers),
     plugins: guest ? [guest.plugin] : [],
   });
+  const { app } = http;
+  late.app = app;
   teardown.add('http', () => app.close());
   takeSipWebSockets({ config, log }, { app, telephony }, teardown);
-  return { services, telephony, app };
+  return { services, telephony, http };
+}
+
+/** Without a socket: the certificate of this server need not be for the address that it has on this machine. */
+async function inject(
+  app: FastifyInstance | undefined,
+  path: string,
+  message: PostedMessage,
+): Promise<number> {
+  if (!app) throw new Error('HTTP does not run yet');
+  const { headers, body, signal } = message;
+  return (await app.inject({ method: 'POST', url: path, headers, payload: body, signal })).statusCode;
 }
 
 async function openData(
@@ -134,32 +152,6 @@ async function openData(
   }
 }
 
-function takeSipWebSockets(
-  { config, log }: { config: Config; log: Logger },
-  { app, telephony }: { app: FastifyInstance; telephony: Telephony },
-  teardown: Teardown,
-): void {
-  const webSocket = new SipWebSocket({
-    config,
-    log: log.child({ module: 'sip-websocket' }),
-    attach: (socket, { address, port }) => telephony.stack.attachWebSocket(socket, { host: address, port }),
-  });
-  webSocket.listen(app.server);
-  teardown.add('sip-websocket', () => webSocket.close());
-  // Once more, and first of all: the calls' last messages still need their sockets.
-  teardown.add('calls', () => telephony.calls.close());
-}
-
-async function listen(app: FastifyInstance, config: Config): Promise<number> {
-  const { host, port } = config.http;
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    throw explainListenError(error, ['http', 'port']);
-  }
-  return (app.server.address() as AddressInfo).port;
-}
-
 function sweepNowAndThen({ accounts, validations, sms }: Services, log: Logger, teardown: Teardown): void {
   const sweep = (): void => {
     Promise.all([accounts.sessions.sweep(), validations.sweep(), sms.sweep()]).catch((error: unknown) =>
@@ -170,16 +162,3 @@ function sweepNowAndThen({ accounts, validations, sms }: Services, log: Logger, 
   teardown.add('sweep', () => clearInterval(timer));
   sweep();
 }
-
-/** Browsers give the microphone to localhost without a certificate, and cookies know it by name. */
-function shownHost(host: string): string {
-  return isLoopback(host) || isAny(host) ? 'localhost' : host;
-}
-
-function connectableHost(host: string): string {
-  if (isAny(host)) return '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
-const isLoopback = (host: string): boolean => host === '127.0.0.1' || host === '::1' || host === 'localhost';

@@ -1,9 +1,13 @@
-import type { GaugeSource } from '../http/index.ts';
+import type { GaugeSource, WebServers } from '../http/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Telephony } from './telephony.ts';
 
 /** What /metrics tells of the house, besides HTTP and the process. */
-export function createGauges(store: Store, { stack, media, calls, registrar }: Telephony): GaugeSource[] {
+export function createGauges(
+  store: Store,
+  { stack, media, calls, registrar }: Telephony,
+  { limits }: WebServers,
+): GaugeSource[] {
   const sip = (name: string, help: string, key: keyof ReturnType<typeof stack.stats>): GaugeSource => ({
     name,
     help,
@@ -33,6 +37,11 @@ export function createGauges(store: Store, { stack, media, calls, registrar }: T
     guard('ringthrough_sip_dropped_scanner_total', 'Requests of known scanners', 'scanner'),
     guard('ringthrough_sip_dropped_flood_total', 'Requests of strangers beyond their rate', 'flood'),
     guard('ringthrough_sip_dropped_short_total', 'REGISTERs shorter than their challenge', 'tooShort'),
+    {
+      name: 'ringthrough_http_connections_refused_total',
+      help: 'HTTP connections beyond the limits',
+      read: () => limits.refused,
+    },
     {
       name: 'ringthrough_sms_waiting',
       help: 'SMS not yet taken by a carrier',

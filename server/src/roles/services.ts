@@ -1,5 +1,5 @@
 import { Accounts } from '../accounts/index.ts';
-import { CarrierCatalogue, SmsOutbox, SmsWebhook } from '../carrier/index.ts';
+import { CarrierCatalogue, type PostToSelf, SmsOutbox, SmsWebhook } from '../carrier/index.ts';
 import type { Config } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
 import { Forwarding } from '../forwarding/index.ts';
@@ -13,8 +13,8 @@ export interface ServicesOptions {
   fabric: Fabric;
   log: Logger;
   masterKey: Buffer;
-  /** Where an SMS URL that is a path only leads; asked when an SMS is sent. */
-  ownOrigin: () => string;
+  /** Where an SMS URL that is a path only leads. */
+  postToSelf: PostToSelf;
   now?: () => number;
 }
 
@@ -57,10 +57,10 @@ function createAccounts({ config, store, fabric, now }: ServicesOptions): Accoun
   });
 }
 
-function createOutbox({ config, store, log, ownOrigin, now }: ServicesOptions): SmsOutbox {
+function createOutbox({ config, store, log, postToSelf, now }: ServicesOptions): SmsOutbox {
   const carriers = new Map(
     config.carriers.flatMap(({ id, sms, cNumber }) =>
-      sms ? [[id, new SmsWebhook({ sms, from: cNumber, ownOrigin })] as const] : [],
+      sms ? [[id, new SmsWebhook({ sms, from: cNumber, postToSelf })] as const] : [],
     ),
   );
   return new SmsOutbox({

@@ -98,7 +98,7 @@ async function createStack(
   screen: SipStackOptions['screen'],
 ): Promise<SipStack> {
   const { timers, limits, tls } = config.sip;
-  const material = tls && (await readTlsFiles(tls, 'sip.tls'));
+  const material = tls && (await readTlsFiles(tls, 'sip.tls', log));
   return new SipStack({
     userAgent: `Ringthrough/${version}`,
     listeners: sipListeners(config.sip),

@@ -120,8 +120,8 @@ export class TestHouse {
     this.store = await openStore({ path: join(this.folder, 'test.db') });
     const masterKey = loadMasterKey(this.folder);
     const { store, fabric } = this;
-    const ownOrigin = () => 'http://127.0.0.1:1';
-    this.services = createServices({ config, store, fabric, log, masterKey, ownOrigin, now });
+    const postToSelf = async () => 404;
+    this.services = createServices({ config, store, fabric, log, masterKey, postToSelf, now });
     this.services.sms.start();
     this.rebuild = async () => {
       this.app = await this.#createApp(config, log);
@@ -129,8 +129,8 @@ export class TestHouse {
     await this.rebuild();
   }
 
-  #createApp(config: Config, log: Logger): Promise<FastifyInstance> {
-    return createHttpServer({
+  async #createApp(config: Config, log: Logger): Promise<FastifyInstance> {
+    const { app } = await createHttpServer({
       ...this.services,
       config,
       log,
@@ -147,6 +147,7 @@ export class TestHouse {
       clientFolder: join(this.folder, 'client'),
       gauges: [{ name: 'ringthrough_test', help: 'For the test', read: () => 7 }],
     });
+    return app;
   }
 
   async close(): Promise<void> {

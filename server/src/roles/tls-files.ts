@@ -1,6 +1,8 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import { variableFor } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { StartError } from '../start-error.ts';
 
@@ -19,18 +21,65 @@ export interface TlsMaterial {
 
 /**
  * Reads a certificate with its key, and makes sure that they belong together.
- * @param key the setting that names the files, such as `sip.tls`
- * @throws StartError
+ * @param setting what names the files, such as `sip.tls`
+ * @param log hears of a certificate that is not valid now; it is used all the same, as a clock may be wrong
+ * @throws StartError that says what to do
  */
-export async function readTlsFiles({ cert, key, ca }: TlsFileNames, setting: string): Promise<TlsMaterial> {
+export async function readTlsFiles(files: TlsFileNames, setting: string, log?: Logger): Promise<TlsMaterial> {
+  const read = async (member: 'cert' | 'key' | 'ca', name: string) => {
+    const key = [...setting.split('.'), member];
+    const bytes = await readFile(name).catch((error: unknown) => {
+      throw failure(key, `the file ${name} ${whyUnreadable(error)}`, error);
+    });
+    return { bytes, key, name };
+  };
+  const [cert, key] = await Promise.all([read('cert', files.cert), read('key', files.key)]);
+  const ca = files.ca === undefined ? undefined : await read('ca', files.ca);
+  const certificate = parsed(cert, 'certificate', (bytes) => new X509Certificate(bytes));
+  const privateKey = parsed(key, 'key without a passphrase', createPrivateKey);
+  if (ca) parsed(ca, 'certificate', (bytes) => new X509Certificate(bytes));
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw failure(key.key, `the key in ${key.name} does not belong to the certificate in ${cert.name}`);
+  }
+  const material = { cert: cert.bytes, key: key.bytes, ...(ca ? { ca: ca.bytes } : {}) };
   try {
-    const [certificate, privateKey] = await Promise.all([readFile(cert), readFile(key)]);
-    const material = { cert: certificate, key: privateKey, ...(ca ? { ca: await readFile(ca) } : {}) };
     createSecureContext(material);
-    return material;
   } catch (error) {
-    const { message } = error as Error;
-    throw new StartError(`The certificate of ${setting} cannot be used: ${message}.`, { cause: error });
+    throw failure(cert.key, (error as Error).message, error);
+  }
+  const { validFromDate, validToDate } = certificate;
+  if (log && (validFromDate.getTime() > Date.now() || validToDate.getTime() < Date.now())) {
+    log.warn({ setting, from: validFromDate, to: validToDate }, 'the certificate is not valid now');
+  }
+  return material;
+}
+
+function parsed<T>(
+  { bytes, key, name }: { bytes: Buffer; key: string[]; name: string },
+  what: string,
+  parse: (bytes: Buffer) => T,
+): T {
+  try {
+    return parse(bytes);
+  } catch (error) {
+    throw failure(key, `the file ${name} holds no ${what} in PEM form`, error);
+  }
+}
+
+function failure(key: string[], why: string, cause?: unknown): StartError {
+  const setting = key.slice(0, -1).join('.');
+  const remedy = `Change ${key.join('.')} in ringthrough.yaml, or set ${variableFor(key)}.`;
+  return new StartError(`The certificate of ${setting} cannot be used: ${why}. ${remedy}`, { cause });
+}
+
+function whyUnreadable(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      return 'is not there';
+    case 'EACCES':
+      return 'may not be read by this user';
+    default:
+      return `cannot be read (${(error as Error).message})`;
   }
 }
 
@@ -57,7 +106,7 @@ export function watchTlsFiles(options: TlsWatchOptions): () => void {
   const reload = () => {
     queue = queue.then(async () => {
       try {
-        const material = await readTlsFiles(files, setting);
+        const material = await readTlsFiles(files, setting, log);
         if (stopped) return;
         apply(material);
         log.info({ setting }, 'new certificate in use');

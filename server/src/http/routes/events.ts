@@ -14,7 +14,10 @@ const types = [
   'voicemail.stored',
 ] as const satisfies ReadonlyArray<keyof FabricEvents>;
 
-/** A reader that lags behind this far is cut off; it comes back and fetches afresh. */
+/**
+ * A stream whose reader lags behind this far ends in good order; the reader comes back and fetches afresh. One that does
+ * not read at all is closed by `http.idleTimeoutSeconds`.
+ */
 const maxBufferedBytes = 256 * 1024;
 
 interface Stream {
@@ -29,7 +32,7 @@ export function eventRoutes(api: Api, { fabric, config }: ApiContext): void {
   const send = (stream: Stream, text: string): void => {
     // Ended for a removed device; its 'close' comes later than the events of the same moment.
     if (stream.out.writableEnded) return;
-    if (stream.out.writableLength > maxBufferedBytes) stream.out.destroy();
+    if (stream.out.writableLength > maxBufferedBytes) stream.out.end();
     else stream.out.write(text);
   };
   const unsubscribers = types.map((type) =>
