@@ -29,6 +29,7 @@ export class ServerTransaction extends TransactionRunner<ServerInput> {
   /** The To tag of our responses, for matching by RFC 2543. */
   toTag: string | undefined;
   #answered = false;
+  #elsewhere: 'untried' | 'tried' = 'untried';
   #guard: Timer | undefined;
 
   constructor(
@@ -75,10 +76,29 @@ export class ServerTransaction extends TransactionRunner<ServerInput> {
     this.input({ type: 'abandon' });
   }
 
+  /** Ends it at once; what could not be delivered stays so. */
+  override abort(): void {
+    this.#elsewhere = 'tried';
+    super.abort();
+  }
+
   protected transmit(bytes: Uint8Array): void {
     const flow = this.context.responseFlow(this.via, this.flow);
-    if (flow) flow.send(bytes, () => this.sendFailed());
-    else queueMicrotask(() => this.sendFailed());
+    if (flow) flow.send(bytes, () => this.#undelivered(bytes));
+    else queueMicrotask(() => this.#undelivered(bytes));
+  }
+
+  /** RFC 3261 section 18.2.2: the connection is gone, and where the request came from nobody takes a new one. */
+  #undelivered(bytes: Uint8Array): void {
+    if (!this.flow.reliable || this.#elsewhere === 'tried') {
+      this.sendFailed();
+      return;
+    }
+    this.#elsewhere = 'tried';
+    this.context.responseFlowElsewhere(this.via, this.flow).then(
+      (flow) => (flow ? flow.send(bytes, () => this.sendFailed()) : this.sendFailed()),
+      () => this.sendFailed(),
+    );
   }
 
   protected notifyUser(event: 'response' | 'ack' | 'timeout' | 'transportError', message?: SipMessage): void {

@@ -17,6 +17,8 @@ export interface TransactionLayerOptions {
   counters: StackCounters;
   /** Undefined when there is no way back. */
   responseFlow(via: Via, flow: BaseFlow): BaseFlow | undefined;
+  /** RFC 3263 section 5: where that one led nowhere. */
+  responseFlowElsewhere(via: Via, flow: BaseFlow): Promise<BaseFlow | undefined>;
 }
 
 /** Methods a CANCEL may mean besides INVITE; cancelling them has no effect (RFC 3261 section 9.2). */

@@ -13,6 +13,8 @@ export interface RunnerContext {
   counters: StackCounters;
   /** Undefined when there is no way back. */
   responseFlow(via: Via, flow: BaseFlow): BaseFlow | undefined;
+  /** RFC 3263 section 5: where that one led nowhere. */
+  responseFlowElsewhere(via: Via, flow: BaseFlow): Promise<BaseFlow | undefined>;
   finished(transaction: TransactionRunner<never>): void;
 }
 

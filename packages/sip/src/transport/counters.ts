@@ -15,6 +15,8 @@ export interface StackCounters {
   strayAcks: number;
   retransmissionsSent: number;
   transportErrors: number;
+  /** Requests of ours that went on to the next server of their target (RFC 3263 section 4.3). */
+  serverFailovers: number;
   /** Exceptions of the owner's listeners. */
   listenerErrors: number;
 }
@@ -30,5 +32,6 @@ export const newCounters = (): StackCounters => ({
   strayAcks: 0,
   retransmissionsSent: 0,
   transportErrors: 0,
+  serverFailovers: 0,
   listenerErrors: 0,
 });

@@ -47,6 +47,10 @@ export abstract class BaseFlow implements Flow {
     return this.protocol === 'tls';
   }
 
+  get peerDomains(): readonly string[] {
+    return [];
+  }
+
   /** Whether the peer was ever reached; always true where there is no connection. */
   get opened(): boolean {
     return true;

@@ -19,6 +19,8 @@ export interface StreamSocket {
   readonly remote: Endpoint;
   /** Bytes given to `write` that the peer's machine has not taken yet. */
   readonly bufferedBytes: number;
+  /** Whom a verified client certificate names, RFC 5922 section 7.1; absent or empty: nobody. */
+  readonly peerDomains?: readonly string[];
   write(bytes: Uint8Array): void;
   /** Sends what was written, then closes. What still comes in need not be read: the owner destroys it in the end. */
   end(): void;
@@ -53,12 +55,19 @@ export interface TlsCredentials {
 export interface TlsOptions extends TlsCredentials {
   /** Mutual TLS: listeners refuse whoever shows no certificate that `ca` has signed. Default: false. */
   requireClientCertificate?: boolean;
+  /**
+   * Listeners ask for a certificate and let in who shows none, or a wrong one, as a stranger; `Flow.peerDomains` tells who
+   * showed a right one. Default: false.
+   */
+  requestClientCertificate?: boolean;
 }
 
 export interface TlsServerOptions {
   credentials: TlsCredentials;
   /** Mutual TLS: whoever shows no certificate of `credentials.ca` is refused. */
   requireClientCertificate: boolean;
+  /** Asked for, and not required. */
+  requestClientCertificate?: boolean;
 }
 
 export interface TlsClientOptions {

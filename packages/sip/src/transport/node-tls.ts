@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { sipDomains } from './certificate-domains.ts';
 import type { StreamHandlers, StreamSocket, TlsServerOptions } from './network.ts';
 import { plainHost, remoteOf, streamOptions } from './node-stream.ts';
 import type { Endpoint } from './types.ts';
@@ -12,12 +13,12 @@ export const oldestTls = 'TLSv1.2';
  * `open` of the handlers says that it is done.
  */
 export function createTlsServer(options: TlsServerOptions, accept: (socket: StreamSocket) => void): Server {
-  const { credentials, requireClientCertificate } = options;
+  const { credentials, requireClientCertificate, requestClientCertificate = false } = options;
   const server = createServer({
     ...credentials,
     ...streamOptions,
     minVersion: oldestTls,
-    requestCert: requireClientCertificate,
+    requestCert: requireClientCertificate || requestClientCertificate,
     rejectUnauthorized: requireClientCertificate,
   });
   /** Connections in their handshake, by remote address and port: the same for the TCP and the TLS socket. */
@@ -50,6 +51,8 @@ class AcceptedTls implements StreamSocket {
   #tls: TLSSocket | undefined;
   #handlers: StreamHandlers | undefined;
   #error: Error | undefined;
+  /** Known once the handshake is done. */
+  peerDomains: readonly string[] = [];
 
   constructor(socket: Socket) {
     this.#tcp = socket;
@@ -63,6 +66,7 @@ class AcceptedTls implements StreamSocket {
 
   secured(socket: TLSSocket): void {
     this.#tls = socket;
+    if (socket.authorized) this.peerDomains = sipDomains(socket.getPeerX509Certificate()?.subjectAltName);
     socket.on('error', (error) => {
       this.#error = error;
     });

@@ -58,6 +58,10 @@ export class TcpConnection extends BaseFlow {
     return this.#open;
   }
 
+  override get peerDomains(): readonly string[] {
+    return this.#socket.peerDomains ?? [];
+  }
+
   /** When a message last went either way, in the time of the clock. */
   get lastUsed(): number {
     return this.#lastUsed;

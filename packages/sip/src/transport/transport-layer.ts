@@ -1,7 +1,15 @@
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { ListenError } from '../errors.ts';
-import { parseMessage, type SipMessage, type SipParseError, type Via } from '../message/index.ts';
+import { DeadServers, type Locator, type Server } from '../locate/index.ts';
+import {
+  parseMessage,
+  parseUri,
+  type SipMessage,
+  type SipParseError,
+  type SipUri,
+  type Via,
+} from '../message/index.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { StackCounters } from './counters.ts';
 import { type BaseFlow, plainAddress, type SentBy } from './flow.ts';
@@ -27,6 +35,7 @@ import type {
 import { UdpFlow, UdpListener } from './udp-listener.ts';
 import { UdpOnly } from './udp-only.ts';
 import { defaultPort, responseTarget } from './via.ts';
+import { firstFlow, type Route, Ways } from './ways.ts';
 import type { WebSocketFlow } from './web-socket-flow.ts';
 
 export interface TransportListenerOptions {
@@ -41,6 +50,7 @@ export interface TransportLayerOptions {
   /** For `tls` listeners, and for connections of ours over TLS. */
   tls?: TlsOptions | undefined;
   network: Network;
+  locator: Locator;
   clock: Clock;
   limits: StackLimits;
   counters: StackCounters;
@@ -63,7 +73,7 @@ const maxDatagramRequest = 1_300;
 /** A firewall that swallows TCP costs one call this much, and the next ones nothing. */
 const largeFlowTimeoutMs = 2_000;
 
-type AddressTarget = Exclude<Target, { flow: unknown }>;
+type AddressTarget = Extract<Target, { protocol: unknown }>;
 
 /** The sockets of a stack, RFC 3261 section 18: listeners, connections and their reuse, and what came in on them. */
 export class TransportLayer {
@@ -73,6 +83,7 @@ export class TransportLayer {
   readonly #tlsListeners: TlsListener[] = [];
   readonly #pool: ConnectionPool;
   readonly #udpOnly: UdpOnly;
+  readonly #dead: DeadServers;
   #tls: TlsOptions | undefined;
   #closed = false;
 
@@ -80,6 +91,7 @@ export class TransportLayer {
     this.#options = options;
     this.#tls = options.tls;
     this.#udpOnly = new UdpOnly(options.clock);
+    this.#dead = new DeadServers(options.clock);
     this.#pool = new ConnectionPool({ ...options, datagram: (bytes, flow) => this.#message(bytes, flow) });
   }
 
@@ -109,14 +121,45 @@ export class TransportLayer {
     }
   }
 
-  /** A flow to a target; a promise only where a host name has to be resolved. */
-  flowTo(target: Target): BaseFlow | Promise<BaseFlow> {
+  /** The ways to a target: a flow at once, where it is an address. @throws when there is none, like the promise */
+  flowTo(target: Target): Route {
     if ('flow' in target) return target.flow as BaseFlow;
-    const host = plainAddress(target.host);
-    if (isIP(host) !== 0) return this.#flowToAddress({ ...target, host });
-    return this.#options.network
-      .resolve(host)
-      .then((address) => this.#flowToAddress({ ...target, host: address }, { name: host }));
+    if ('protocol' in target) {
+      const host = plainAddress(target.host);
+      if (isIP(host) !== 0) return this.#flowToAddress({ ...target, host });
+    }
+    const uri = 'uri' in target ? parseUri(target.uri) : uriOf(target);
+    if (!uri) throw new Error('no SIP URI');
+    const { local, bound } = target;
+    const more = { ...(local ? { local } : {}), ...(bound ? { bound } : {}) };
+    const servers = this.#options.locator.locate(uri);
+    if (servers instanceof Promise) return servers.then((located) => this.#ways(located, more));
+    return this.#ways(servers, more);
+  }
+
+  /**
+   * RFC 3263 section 5: the flow for the answer to a request, when `responseFlow` led nowhere: to the sent-by of its Via.
+   * Undefined (or rejected) when there is none. For requests whose sender is not just anybody: who wrote the Via chooses
+   * whom we connect to.
+   */
+  async responseFlowElsewhere(via: Via, flow: BaseFlow): Promise<BaseFlow | undefined> {
+    const { protocol } = flow;
+    if (this.#closed || protocol === 'udp' || protocol === 'ws') return undefined;
+    const servers = await this.#options.locator.locateResponse({ protocol, host: via.host, port: via.port });
+    const [server] = this.#dead.last(servers);
+    if (!server || this.#closed || !this.#pool.hasRoomFor(server.host)) return undefined;
+    return firstFlow(this.#ways([server], {}));
+  }
+
+  #ways(servers: Server[], more: Pick<AddressTarget, 'local' | 'bound'>): BaseFlow | Ways {
+    const open = ({ protocol, host, port, serverName }: Server) =>
+      this.#flowToAddress(
+        { protocol, host, port, ...more },
+        serverName === undefined ? {} : { name: serverName },
+      );
+    const [only] = servers;
+    if (only && servers.length === 1) return open(only);
+    return new Ways(this.#dead.last(servers), { dead: this.#dead, open });
   }
 
   /**
@@ -176,6 +219,7 @@ export class TransportLayer {
   /** Closes everything. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#options.locator.close();
     this.#pool.close();
     await Promise.all([
       ...this.#udp.splice(0).map((listener) => listener.close()),
@@ -299,8 +343,14 @@ export class TransportLayer {
   }
 }
 
-function serverOptions({ requireClientCertificate, ...credentials }: TlsOptions): TlsServerOptions {
-  return { credentials, requireClientCertificate: requireClientCertificate ?? false };
+function serverOptions(options: TlsOptions): TlsServerOptions {
+  const { requireClientCertificate = false, requestClientCertificate = false, ...credentials } = options;
+  return { credentials, requireClientCertificate, requestClientCertificate };
+}
+
+function uriOf({ protocol, host, port }: AddressTarget): SipUri {
+  const params = new Map<string, string | undefined>([['transport', protocol]]);
+  return { scheme: 'sip', host: plainAddress(host), port, params, headers: new Map() };
 }
 
 /** What others see of a listener. A wildcard address means nothing to a peer, so it becomes one of the machine's. */

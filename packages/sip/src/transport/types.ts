@@ -26,6 +26,11 @@ export interface Flow {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly closed: boolean;
+  /**
+   * TLS connections that the peer opened: the domains that its certificate, which has been verified, says it is (RFC 5922
+   * section 7.1), in lower case. Absent or empty where there is none.
+   */
+  readonly peerDomains?: readonly string[];
   /** Calls `listener` once when the flow closes (in a microtask if it is closed already). Returns how to stop listening. */
   onClose(listener: () => void): () => void;
   /** Closes the connection; does nothing on UDP. Idempotent. */
@@ -38,13 +43,16 @@ export interface Flow {
 }
 
 /**
- * Where to send a request: over a given flow, or to an address (a connection that is open to it is used again).
- * `local` chooses among several listeners. A request too large for a datagram goes over TCP to a `udp` target, if there
- * is TCP on both sides (RFC 3261 section 18.1.1), unless it is `bound`: the far end of a flow, such as a telephone behind
- * a NAT, that nothing else leads to. The certificate of a `tls` target must be valid for its `host`.
+ * Where to send a request: over a given flow, to an address (a connection that is open to it is used again), or where a
+ * URI leads (RFC 3263). A host name may have several servers: they are tried in order, each after the last one did not
+ * answer, could not be reached or answered 503. `local` chooses among several listeners. A request too large for a
+ * datagram goes over TCP to a `udp` target, if there is TCP on both sides (RFC 3261 section 18.1.1), unless it is `bound`:
+ * the far end of a flow, such as a telephone behind a NAT, that nothing else leads to. The certificate of a `tls` target must be valid for its `host`
+ * (of a URI: for the host there, RFC 5922 section 4).
  */
 export type Target =
   | { flow: Flow }
+  | { uri: string; local?: Endpoint; bound?: boolean }
   | { protocol: SocketProtocol; host: string; port: number; local?: Endpoint; bound?: boolean };
 
 /** The part of a `ws` WebSocket that the stack uses. */
@@ -91,6 +99,10 @@ export interface TimerConfig {
   timerD: number;
   /** A non-100 provisional response to an INVITE is repeated this often, RFC 3261 section 13.3.1.1. */
   provisionalRefresh: number;
+  /** A server that has not answered at all for so long, where there is another one, is left (RFC 3263 section 4.3). */
+  nextServer: number;
+  /** A server that failed is not the first to be tried for so long, where it did not say how long (Retry-After). */
+  deadServer: number;
   /**
    * A confirmed dialog whose connection closed ends (`by: 'transport'`) unless the peer sends a request in it over
    * another flow within this time, or the owner knows of another way (`moveTo`). Not of the RFC: ours.
@@ -116,6 +128,8 @@ export const defaultTimers: TimerConfig = {
   t4: 5_000,
   timerD: 32_000,
   provisionalRefresh: 60_000,
+  nextServer: 4_000,
+  deadServer: 30_000,
   lostFlow: 30_000,
 };
 

@@ -1,17 +1,21 @@
 import { answerChallenge } from '../auth/index.ts';
 import {
   parseCSeq,
+  parseExpires,
   type SipHeaders,
   SipRequest,
   type SipResponse,
   serializeMessage,
 } from '../message/index.ts';
+import { cancelFor } from '../transaction/ack.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import { newBranch, newCallId, newTag } from '../transaction/ids.ts';
 import { responseTo } from '../transaction/response.ts';
+import type { Timer } from '../transaction/timer-queue.ts';
 import { tagOf } from '../transaction/transaction-key.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import { ownVia } from '../transport/via.ts';
+import { type Route, Ways } from '../transport/ways.ts';
 import type { UaContext } from './context.ts';
 import type { Credentials } from './types.ts';
 
@@ -28,18 +32,24 @@ export interface RequestUser {
 export interface ClientRequestOptions {
   context: UaContext;
   request: SipRequest;
-  flow: () => BaseFlow | Promise<BaseFlow>;
+  flow: () => Route;
   user: RequestUser;
   credentials?: Credentials | undefined;
   /** Next CSeq number, where a dialog counts. */
   nextSequence?: () => number;
   /** Makes a refused request acceptable by changing its headers, and is true then; it is sent again. */
   amend?: (headers: SipHeaders, response: SipResponse) => boolean;
+  /** False: it has been given up, and is not to be tried with another server. */
+  wanted?: () => boolean;
 }
 
+/** A server that asks for more is asked again all the same. */
+const longestDeadMs = 3_600_000;
+
 /**
- * One request of ours through its transaction, and once more with credentials after a challenge (RFC 3261 section
- * 22.2). It ends exactly once.
+ * One request of ours through its transaction, once more with credentials after a challenge (RFC 3261 section 22.2), and
+ * to the next server when one does not answer, cannot be reached or answers 503 (RFC 3263 section 4.3). It ends exactly
+ * once.
  */
 export class ClientRequest {
   readonly #options: ClientRequestOptions;
@@ -48,6 +58,13 @@ export class ClientRequest {
   /** Statuses that were answered with credentials: one 401 and one 407 at most. */
   #challenged: number[] = [];
   #ended = false;
+  /** Transactions of servers that were left, and whose ringing was stopped. */
+  #stopped: Set<ClientTransaction> | undefined;
+  #ways: Ways | undefined;
+  /** Runs while a server that has said nothing may still be left for another one. */
+  #patience: Timer | undefined;
+  /** A provisional response other than 100 came: it rings somewhere. */
+  #early = false;
 
   constructor(options: ClientRequestOptions) {
     this.#options = options;
@@ -65,33 +82,42 @@ export class ClientRequest {
 
   /** @throws SipMessageError if the request cannot be put on the wire. */
   start(): void {
-    let flow: BaseFlow | Promise<BaseFlow>;
+    let route: Route;
     try {
-      flow = this.#options.flow();
+      route = this.#options.flow();
+      if (route instanceof Ways) {
+        this.#ways = route;
+        route = route.next();
+      }
     } catch (error) {
       queueMicrotask(() => this.#failed(error));
       return;
     }
-    if (!(flow instanceof Promise)) {
-      this.#send(flow);
+    if (!(route instanceof Promise)) {
+      this.#send(route);
       return;
     }
-    flow
-      .then((resolved) => {
-        if (!this.#ended) this.#send(resolved);
+    route
+      .then((way) => {
+        if (this.#ended) return;
+        if (way instanceof Ways) this.#ways = way;
+        this.#send(way instanceof Ways ? way.next() : way);
       })
       .catch((error: unknown) => this.#failed(error));
   }
 
   /** Gives up waiting; the user gets a final response that is made here. */
   giveUp(status: number): void {
+    this.#losePatience();
     this.#transaction?.abandon();
     this.#end(localResponse(this.#request, status));
   }
 
   #send(flow: BaseFlow): void {
     const { user, context } = this.#options;
-    const failed = () => this.#end(localResponse(this.#request, 503));
+    const failed = () => {
+      if (!this.#moveOn()) this.#end(localResponse(this.#request, 503));
+    };
     user.sending?.(this.#request, flow);
     const large = context.transport.largeFlow(flow, () => this.#sizeOn(flow));
     if (!large) {
@@ -113,11 +139,64 @@ export class ClientRequest {
   }
 
   #transmit(flow: BaseFlow, transportError: () => void): void {
-    this.#transaction = this.#options.context.transactions.request(this.#request, flow, {
-      response: (response) => this.#response(response, flow),
-      timeout: () => this.#end(localResponse(this.#request, 408)),
-      transportError,
+    const { timers, config, transactions } = this.#options.context;
+    const request = this.#request;
+    // The transaction of a server that was left goes on by itself.
+    const isCurrent = () => this.#transaction === transaction;
+    const transaction: ClientTransaction = transactions.request(request, flow, {
+      response: (response) => {
+        if (isCurrent()) this.#response(response, flow);
+        else this.#late(response, request, transaction);
+      },
+      timeout: () => {
+        if (isCurrent() && !this.#moveOn()) this.#end(localResponse(this.#request, 408));
+      },
+      transportError: () => {
+        if (isCurrent()) transportError();
+      },
     });
+    this.#transaction = transaction;
+    this.#losePatience();
+    if (this.#ways?.more) this.#patience = timers.set(config.nextServer, () => void this.#moveOn());
+  }
+
+  #losePatience(): void {
+    if (this.#patience) this.#options.context.timers.clear(this.#patience);
+    this.#patience = undefined;
+  }
+
+  /** RFC 3263 section 4.3: the same request, in a new transaction, to the next server; false when there is none. */
+  #moveOn(deadMs = this.#options.context.config.deadServer): boolean {
+    this.#losePatience();
+    this.#ways?.failed(deadMs);
+    if (this.#ended || !this.#ways?.more || this.#early || this.#options.wanted?.() === false) return false;
+    const old = this.#request;
+    const headers = old.headers.clone();
+    headers.removeFirst('Via');
+    this.#request = new SipRequest(old.method, old.uri, { headers, body: old.body });
+    this.#transaction = undefined;
+    this.#options.context.counters.serverFailovers++;
+    try {
+      this.#send(this.#ways.next());
+    } catch (error) {
+      this.#failed(error);
+    }
+    return true;
+  }
+
+  /** A server that was left wakes up: what it makes ring is stopped, what it made answer is hung up. */
+  #late(response: SipResponse, request: SipRequest, transaction: ClientTransaction): void {
+    if (request.method !== 'INVITE') return;
+    if (response.status >= 200) {
+      if (response.status < 300) this.#options.user.again?.(response);
+      return;
+    }
+    if (this.#stopped?.has(transaction)) return;
+    this.#stopped ??= new Set();
+    this.#stopped.add(transaction);
+    const ignore = () => {};
+    const user = { response: ignore, timeout: ignore, transportError: ignore };
+    this.#options.context.transactions.cancel(cancelFor(request), transaction, user);
   }
 
   /** What the request will take on the wire, with the Via that it gets. */
@@ -128,11 +207,15 @@ export class ClientRequest {
 
   #response(response: SipResponse, flow: BaseFlow): void {
     const { user } = this.#options;
+    this.#losePatience();
     if (this.#ended) {
       user.again?.(response);
       return;
     }
+    if (response.status === 503 && this.#moveOn(this.#retryAfterMs(response))) return;
+    if (response.status !== 503) this.#ways?.answered();
     if (response.status < 200) {
+      if (response.status > 100) this.#early = true;
       user.provisional(response);
       return;
     }
@@ -145,6 +228,13 @@ export class ClientRequest {
     if (challenged) this.#challenged.push(response.status);
     this.#request = retry;
     this.#send(flow);
+  }
+
+  #retryAfterMs({ headers }: SipResponse): number {
+    const seconds = parseExpires(/^\s*\d+/.exec(headers.get('Retry-After') ?? '')?.[0].trim() ?? '');
+    return seconds === undefined
+      ? this.#options.context.config.deadServer
+      : Math.min(seconds * 1_000, longestDeadMs);
   }
 
   /** The request again, with the answer to the challenge; undefined when there is none to give. */
@@ -185,6 +275,7 @@ export class ClientRequest {
 
   #end(response: SipResponse): void {
     if (this.#ended) return;
+    this.#losePatience();
     this.#ended = true;
     this.#options.user.final(response);
   }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Dialog } from '../dialog/dialog.ts';
 import type { SessionIntervals } from '../dialog/session-interval.ts';
 import { parseUri, type SipRequest, type SipResponse, type SipUri } from '../message/index.ts';
@@ -9,6 +10,7 @@ import { type BaseFlow, hostPort } from '../transport/flow.ts';
 import type { TransportLayer } from '../transport/transport-layer.ts';
 import type { Clock, SocketProtocol, StackLog, TimerConfig } from '../transport/types.ts';
 import { defaultPort } from '../transport/via.ts';
+import type { Route } from '../transport/ways.ts';
 import type { Notifier } from './notifier.ts';
 import type { ReliableProvisional } from './types.ts';
 
@@ -85,9 +87,10 @@ export interface Way {
 /**
  * The flow for a request in a dialog. A connection to the peer that is open is used (RFC 5626 section 4.3 in spirit;
  * a WebSocket client cannot be reached otherwise). On UDP it is the next hop's address, section 12.2.1.1, unless that
- * is a private address or no address at all and the peer is heard from elsewhere: then it is behind a NAT.
+ * is a private address or no address at all and the peer is heard from elsewhere: then it is behind a NAT. A host name
+ * is looked up anew for each request (RFC 3263), and may have several servers.
  */
-export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow | Promise<BaseFlow> {
+export function flowFor(context: UaContext, dialog: Dialog, way: Way): Route {
   if (way.pinned && !way.pinned.closed) return way.pinned;
   const { last } = way;
   if (last?.reliable && !last.closed) return last;
@@ -96,6 +99,9 @@ export function flowFor(context: UaContext, dialog: Dialog, way: Way): BaseFlow 
   if (!uri || !protocol || isUnreachable(uri.host, last)) {
     if (last && !last.closed) return last;
     throw new Error('no way to the peer');
+  }
+  if (isIP(uri.host) === 0) {
+    return context.transport.flowTo({ uri: dialog.nextHop, ...(last ? { local: last.local } : {}) });
   }
   const port = uri.port ?? defaultPort(protocol);
   if (

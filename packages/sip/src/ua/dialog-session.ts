@@ -14,6 +14,7 @@ import type { Timer } from '../transaction/timer-queue.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import type { Target } from '../transport/types.ts';
 import { ownVia } from '../transport/via.ts';
+import { firstFlow, Ways } from '../transport/ways.ts';
 import { ClientRequest } from './client-request.ts';
 import {
   allow,
@@ -155,7 +156,7 @@ export abstract class DialogSession implements DialogUser {
       repeat();
     };
     try {
-      const flow = flowFor(this.context, dialog, this.way);
+      const flow = firstFlow(flowFor(this.context, dialog, this.way));
       if (flow instanceof Promise) flow.then(send).catch((error: unknown) => this.#noWay(error));
       else send(flow);
     } catch (error) {
@@ -349,7 +350,7 @@ export abstract class DialogSession implements DialogUser {
   moveTo(target: Target): void {
     if (this.#over) return;
     const flow = this.context.transport.flowTo(target);
-    if (flow instanceof Promise || flow.closed) return;
+    if (flow instanceof Promise || flow instanceof Ways || flow.closed) return;
     this.way.last = flow;
     if (this.way.pinned) this.way.pinned = flow;
     if (this.dialog) this.watchFlow();

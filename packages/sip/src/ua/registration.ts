@@ -52,6 +52,8 @@ class SelfRefreshingRegistration implements Registration {
   #state: Registration['state'] = 'registering';
   #sequence = 0;
   #expiresSeconds: number;
+  /** The Contact that the stack shows on the way to the registrar. */
+  #shown: string | undefined;
   #retryMs = firstRetryMs;
   #timer: unknown;
   #current: Promise<unknown> = Promise.resolve();
@@ -120,6 +122,7 @@ class SelfRefreshingRegistration implements Registration {
     request.headers.add('To', `<${address}>`);
     request.headers.add('Call-ID', this.#callId);
     request.headers.add('CSeq', `${++this.#sequence} REGISTER`);
+    this.#shown ??= await this.#options.stack.findContact(target).catch(() => undefined);
     request.headers.add('Contact', this.#contact());
     request.headers.add('Expires', String(expires));
     // A registrar that gives strangers no larger answer than their request needs some room for its challenge.
@@ -131,9 +134,9 @@ class SelfRefreshingRegistration implements Registration {
   }
 
   #contact(): string {
-    const { contact, stack, target, address } = this.#options;
+    const { contact, address } = this.#options;
     if (contact !== undefined) return `<${contact}>`;
-    const shown = stack.contactFor(target) ?? `<${address}>`;
+    const shown = this.#shown ?? `<${address}>`;
     const user = /^sips?:([^@]+)@/i.exec(address)?.[1];
     return user === undefined ? shown : shown.replace(/^<sip:(?:[^@>]*@)?/, `<sip:${user}@`);
   }

@@ -1,23 +1,27 @@
 import { SipMisuseError } from '../errors.ts';
+import { DnsCache, DnsClient, Locator } from '../locate/index.ts';
 import type { SipMessage, SipParseError, SipRequest, SipResponse } from '../message/index.ts';
 import { TimerQueue } from '../transaction/timer-queue.ts';
 import { TransactionLayer } from '../transaction/transaction-layer.ts';
 import { systemClock } from '../transport/clock.ts';
 import { newCounters, type StackCounters } from '../transport/counters.ts';
 import type { BaseFlow } from '../transport/flow.ts';
-import type { TlsCredentials } from '../transport/network.ts';
+import type { Network, TlsCredentials } from '../transport/network.ts';
 import { NodeNetwork } from '../transport/node-network.ts';
 import { TransportLayer } from '../transport/transport-layer.ts';
 import {
+  type Clock,
   defaultLimits,
   defaultTimers,
   type Endpoint,
   type Flow,
+  type SocketProtocol,
   type StackLog,
   type Target,
   type WebSocketLike,
 } from '../transport/types.ts';
 import { stampVia } from '../transport/via.ts';
+import { firstFlow } from '../transport/ways.ts';
 import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type UaContext } from './context.ts';
 import { Incoming } from './incoming.ts';
@@ -58,6 +62,31 @@ function optionTags({ supported, sessionTimer, reliableProvisional }: SipStackOp
   return known;
 }
 
+function createLocator(options: SipStackOptions, network: Network, clock: Clock): Locator {
+  const { listeners, dns = {} } = options;
+  const protocols: SocketProtocol[] = ['tcp', 'tls'];
+  if (listeners.some(({ protocol }) => protocol === 'udp')) protocols.unshift('udp');
+  const families = new Set(listeners.map(({ host }) => familyOf(host)));
+  const udpFamilies = new Set(
+    listeners.filter(({ protocol }) => protocol === 'udp').map(({ host }) => familyOf(host)),
+  );
+  const timing = { timeoutMs: dns.timeoutMs ?? 2_000, attempts: dns.attempts ?? 2 };
+  const kept = { maxEntries: dns.maxEntries ?? 5_000, maxTtlMs: dns.maxTtlMs ?? 86_400_000 };
+  const source = () => new DnsClient({ servers: dns.servers, ...timing });
+  const cache = () => new DnsCache({ source: source(), clock, ...kept, staleMs: dns.staleMs ?? 3_600_000 });
+  return new Locator({
+    protocols,
+    // A connection needs no listener of its family, a datagram does.
+    families: (protocol) => [...(protocol === 'udp' ? udpFamilies : new Set([...families, 4, 6] as const))],
+    random: Math.random,
+    // A network of a test has its own names.
+    resolver: options.network && !options.resolver ? undefined : (options.resolver ?? cache()),
+    system: (host) => network.resolve(host),
+  });
+}
+
+const familyOf = (host: string): 4 | 6 => (host.includes(':') ? 6 : 4);
+
 const silent: StackLog = { debug() {}, warn() {}, error() {} };
 
 /** A SIP user agent: sockets, transactions, dialogs and INVITE sessions behind one object. */
@@ -82,10 +111,12 @@ export class SipStack {
       );
     };
     const timers = new TimerQueue(clock, failed);
+    const network = options.network ?? new NodeNetwork();
     const transport = new TransportLayer({
       listeners: options.listeners,
       tls: options.tls,
-      network: options.network ?? new NodeNetwork(),
+      network,
+      locator: createLocator(options, network, clock),
       clock,
       limits,
       counters,
@@ -99,6 +130,7 @@ export class SipStack {
       config,
       counters,
       responseFlow: (via, flow) => transport.responseFlow(via, flow),
+      responseFlowElsewhere: (via, flow) => transport.responseFlowElsewhere(via, flow),
     });
     const notifier = new Notifier(failed);
     this.#context = {
@@ -233,8 +265,13 @@ export class SipStack {
 
   /** The Contact that requests to this target carry. Undefined while a host name would have to be resolved. */
   contactFor(target: Target): string | undefined {
-    const flow = this.#context.transport.flowTo(target);
+    const flow = firstFlow(this.#context.transport.flowTo(target));
     return flow instanceof Promise ? undefined : contactOn(this.#context, flow);
+  }
+
+  /** `contactFor` where names may have to be resolved. Rejects when there is no way to the target. */
+  async findContact(target: Target): Promise<string> {
+    return contactOn(this.#context, await firstFlow(this.#context.transport.flowTo(target)));
   }
 
   stats(): StackStats {

@@ -1,4 +1,5 @@
 import type { SessionIntervals } from '../dialog/session-interval.ts';
+import type { Resolver } from '../locate/index.ts';
 import type { SipRequest, SipResponse } from '../message/index.ts';
 import type { Network, TlsOptions } from '../transport/network.ts';
 import type {
@@ -58,6 +59,26 @@ export interface SipStackOptions {
   screen?: (request: SipRequest, flow: Flow) => boolean;
   /** Sockets; tests give a network in memory. */
   network?: Network;
+  /** How the DNS is asked, to locate servers (RFC 3263). */
+  dns?: DnsOptions;
+  /** Asked instead of the DNS; with a `network` of a test and without this, names are that network's. */
+  resolver?: Resolver;
+}
+
+/** Times in milliseconds. */
+export interface DnsOptions {
+  /** `address` or `address:port` (`[v6]:port`); absent: those of the system. */
+  servers?: readonly string[];
+  /** For one server to answer; 2 s. */
+  timeoutMs?: number;
+  /** How often each server is asked; twice. */
+  attempts?: number;
+  /** Answers that are kept; 5,000. */
+  maxEntries?: number;
+  /** The longest that an answer is kept, whatever its TTL; a day. */
+  maxTtlMs?: number;
+  /** While nobody answers, what was known is used for so long after its time (RFC 8767); an hour. */
+  staleMs?: number;
 }
 
 export interface ListenerAddress extends Endpoint {

@@ -63,6 +63,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
       flow: () => context.transport.flowTo(target),
       credentials: options.credentials,
       amend: (headers, response) => this.#cancel === 'no' && this.refresher.raise(headers, response),
+      wanted: () => this.#cancel === 'no',
       user: {
         sending: (sent, flow) => {
           this.way.last = flow;
