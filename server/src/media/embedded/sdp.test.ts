@@ -96,6 +96,13 @@ describe('parseRemote', () => {
     expect(() => parseRemote(text, kind)).toThrow(expect.objectContaining({ code: 'bad-sdp' }));
   });
 
+  it('takes an encoding or a fingerprint that is a number for what it is: text that means nothing here', () => {
+    const shifted = G711.replace('rtpmap:101', 'rtpmap: 101');
+    expect(parseRemote(shifted, 'rtp').events).toEqual([]);
+    const numbered = BROWSER.replace(FINGERPRINT, '12');
+    expect(parseRemote(numbered, 'webrtc').fingerprints).toEqual([{ algorithm: 'sha-256', value: '12' }]);
+  });
+
   it('throws nothing but MediaError, whatever comes', () => {
     const line = fc.oneof(fc.constantFrom(...BROWSER.split('\r\n'), ...G711.split('\r\n')), fc.string());
     fc.assert(

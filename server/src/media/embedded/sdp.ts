@@ -143,17 +143,22 @@ function formatsOf(audio: MediaDescription): PayloadFormat[] {
 }
 
 function codecOf(map: MediaDescription['rtp'][number]): CodecName | undefined {
-  const name = map.codec.toLowerCase();
+  const name = encodingName(map);
   // RFC 7587 section 7: always opus/48000/2.
   if (name === 'opus') return map.rate === 48_000 ? 'opus' : undefined;
   if (map.rate !== 8000) return undefined;
   return name === 'pcma' ? 'PCMA' : name === 'pcmu' ? 'PCMU' : undefined;
 }
 
+/** sdp-transform makes a number of what looks like one. */
+function encodingName(map: MediaDescription['rtp'][number]): string {
+  return String(map.codec).toLowerCase();
+}
+
 function eventsOf(audio: MediaDescription): EventFormat[] {
   const known = payloadTypes(audio);
   return audio.rtp
-    .filter((map) => map.codec.toLowerCase() === 'telephone-event' && known.includes(map.payload))
+    .filter((map) => encodingName(map) === 'telephone-event' && known.includes(map.payload))
     .filter((map) => map.rate === 8000 || map.rate === 48_000)
     .map((map) => ({ payloadType: map.payload, clockRate: map.rate! }));
 }
@@ -178,7 +183,7 @@ function iceOf(session: SessionDescription, audio: MediaDescription): RemoteAudi
 
 function fingerprintsOf(session: SessionDescription, audio: MediaDescription): Fingerprint[] {
   const found = audio.fingerprint ?? session.fingerprint;
-  return found ? [{ algorithm: found.type, value: found.hash }] : [];
+  return found ? [{ algorithm: String(found.type), value: String(found.hash) }] : [];
 }
 
 /** What two descriptions have agreed on, seen from this side. */
