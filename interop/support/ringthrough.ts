@@ -34,6 +34,7 @@ export class Ringthrough {
   readonly sms: SmsInbox;
   process: Process;
   readonly #processor: number | undefined;
+  #secure = false;
 
   private constructor(
     parts: Omit<Ringthrough, 'start' | 'gauge' | 'kill' | 'restart' | 'stop' | 'url'>,
@@ -83,12 +84,13 @@ export class Ringthrough {
       sms,
       process,
     });
+    server.#secure = options.config?.http?.tls !== undefined;
     await server.#ready();
     return server;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.httpPort}`;
+    return `http${this.#secure ? 's' : ''}://127.0.0.1:${this.httpPort}`;
   }
 
   /** A number of /metrics; labels do not count. @throws when there is none of this name */
