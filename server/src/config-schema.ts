@@ -248,6 +248,17 @@ const registration = z.strictObject({
   maxBindingsPerDevice: positive.default(5).describe('Contacts of one SIP user'),
 });
 
+const subscriptions = z.strictObject({
+  minExpiresSeconds: positive.default(60).describe('Shorter subscriptions are refused (423)'),
+  maxExpiresSeconds: z.int().min(1).max(2_000_000).default(3600).describe('Longer ones are shortened'),
+  defaultExpiresSeconds: positive.default(3600).describe('When the device does not say'),
+  maxPerDevice: positive.default(8).describe('The oldest one makes room'),
+  unsolicitedSummary: z
+    .boolean()
+    .default(false)
+    .describe('Softphones that do not subscribe are told of waiting messages all the same'),
+});
+
 const sms = z.strictObject({
   url: z
     .string()
@@ -326,6 +337,7 @@ export const configSchema = z.strictObject({
   accounts: accounts.prefault({}),
   validation: validation.prefault({}),
   registration: registration.prefault({}),
+  subscriptions: subscriptions.prefault({}),
   carriers: z
     .array(carrier)
     .refine(uniqueIds, 'two carriers have the same id')

@@ -114,6 +114,11 @@ export class Alerting {
     return this.#voicemails.list(accountId);
   }
 
+  /** How many messages are new, and how many were heard. */
+  messageCounts(accountId: string): Promise<{ new: number; old: number }> {
+    return this.#voicemails.counts(accountId);
+  }
+
   /** Absolute path of the WAV file; undefined when the account has no such message. */
   async voicemailAudio(accountId: string, voicemailId: string): Promise<string | undefined> {
     const known = await this.#voicemails.isOf(accountId, voicemailId);

@@ -75,6 +75,20 @@ export class Voicemails {
     return Number(count);
   }
 
+  /** How many have not been heard, and how many have. */
+  async counts(accountId: string): Promise<{ new: number; old: number }> {
+    const row = await this.#store
+      .selectFrom('voicemails')
+      .select((select) => [
+        select.fn.countAll<number>().as('all'),
+        select.fn.count<number>('heard_at').as('heard'),
+      ])
+      .where('account_id', '=', accountId)
+      .executeTakeFirstOrThrow();
+    const [all, old] = [Number(row.all), Number(row.heard)];
+    return { new: all - old, old };
+  }
+
   /** Newest first. */
   async list(accountId: string): Promise<Voicemail[]> {
     const rows = await this.#store

@@ -1,1 +1,1 @@
-export { type Fabric, type FabricEvents, LocalFabric } from './fabric.ts';
+export { type Fabric, type FabricEvents, LocalFabric, type UnregisteredWhy } from './fabric.ts';

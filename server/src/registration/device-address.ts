@@ -12,6 +12,17 @@ export interface DeviceAddress {
   transport: 'udp' | 'tcp' | 'tls' | 'ws';
 }
 
+/** A contact as its registration made it. */
+export interface RegisteredContact {
+  deviceId: string;
+  sipUser: string;
+  contactUri: string;
+  callId: string;
+  cseq: number;
+  /** Unix milliseconds. */
+  expiresAt: number;
+}
+
 /** Undefined when the connection of the binding is gone. */
 export function addressOf(binding: LiveBinding): DeviceAddress | undefined {
   const { deviceId, deviceName, sipUser } = binding.device;

@@ -18,7 +18,7 @@ import {
   type WantedBinding,
 } from './binding-table.ts';
 import { ConnectionWatch } from './connection-watch.ts';
-import { addressOf, type DeviceAddress } from './device-address.ts';
+import { addressOf, type DeviceAddress, type RegisteredContact } from './device-address.ts';
 import { DeviceDirectory, type DeviceIdentity } from './device-directory.ts';
 import { LivenessWatch } from './liveness.ts';
 import { applyRegister, type RegisterLimits } from './register-contacts.ts';
@@ -177,6 +177,23 @@ export class Registrar {
         .filter((binding) => binding.expiresAt > now && !binding.silent)
         .map(addressOf)
         .filter((address) => address !== undefined),
+    );
+  }
+
+  /** What is bound for each device of the account and can be reached now, for whoever may know (RFC 3680). */
+  contactsOf(accountId: string): RegisteredContact[] {
+    const now = this.#options.now();
+    return this.#table.ofAccount(accountId).flatMap(({ deviceId, sipUser, bindings }) =>
+      bindings
+        .filter((binding) => binding.expiresAt > now && !binding.silent)
+        .map(({ contactUri, callId, cseq, expiresAt }) => ({
+          deviceId,
+          sipUser,
+          contactUri,
+          callId,
+          cseq,
+          expiresAt,
+        })),
     );
   }
 

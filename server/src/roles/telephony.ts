@@ -11,6 +11,7 @@ import { askSoftphone, Registrar, SourceGuard } from '../registration/index.ts';
 import { explainListenError } from '../start-error.ts';
 import { deriveKey, type Store } from '../store/index.ts';
 import { portSetting, sipListeners } from './sip-listeners.ts';
+import { eventPackages, type Subscriptions, startSubscriptions } from './subscriptions.ts';
 import type { Teardown } from './teardown.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 
@@ -32,6 +33,7 @@ export interface Telephony {
   registrar: Registrar;
   alerting: Alerting;
   calls: CallService;
+  subscriptions: Subscriptions;
 }
 
 /**
@@ -60,13 +62,14 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   await registrar.start();
   stack.on('invite', (session) => calls.handleInvite(session));
   stack.on('request', (incoming) => calls.handleRequest(incoming));
+  const subscriptions = startSubscriptions(options, { stack, registrar, alerting }, teardown);
   try {
     await stack.start();
   } catch (error) {
     throw explainListenError(error, portSetting(config.sip, error));
   }
   watchCertificate(options, stack, teardown);
-  return { stack, media, registrar, alerting, calls };
+  return { stack, media, registrar, alerting, calls, subscriptions };
 }
 
 function watchCertificate({ config, log }: TelephonyOptions, stack: SipStack, teardown: Teardown): void {
@@ -109,6 +112,7 @@ async function createStack(
     limits: given(limits),
     log: log.child({ module: 'sip' }),
     contactUser: 'ringthrough',
+    events: [...eventPackages],
     ...(config.sip.sessionTimer.enabled ? { sessionTimer: config.sip.sessionTimer } : {}),
     ...(config.sip.reliableProvisional === 'off'
       ? {}
