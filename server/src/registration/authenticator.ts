@@ -1,6 +1,7 @@
 import { type DigestAlgorithm, DigestServer, type Flow, type SipRequest } from '@ringthrough/sip';
 import { challengesThatFit } from './challenge-size.ts';
-import type { DeviceDirectory, DeviceIdentity } from './device-directory.ts';
+import type { DeviceDirectory } from './device-directory.ts';
+import type { DeviceIdentity } from './device-identity.ts';
 import type { GuardStats, SourceGuard } from './source-guard.ts';
 
 export interface AuthenticatorOptions {

@@ -1,6 +1,7 @@
 import type { Flow } from '@ringthrough/sip';
 import { addressText } from './address-text.ts';
-import type { DeviceIdentity, KnownBinding } from './device-directory.ts';
+import type { KnownBinding } from './binding-store.ts';
+import type { DeviceIdentity } from './device-identity.ts';
 import { ownText, SharedTexts } from './own-text.ts';
 
 /** A binding as it is to be. Connections are reached over the flow they registered on (RFC 5626 section 3.3). */

@@ -12,6 +12,7 @@ interface Phone {
   name: string;
   diesAt: number;
   wakesAt: number;
+  askSlot: number;
 }
 
 let clock: VirtualClock;
@@ -21,7 +22,12 @@ let asked: number;
 let watch: LivenessWatch<Phone>;
 
 const at = () => clock.now() - start;
-const phone = (name: string, diesAt = Infinity, wakesAt = Infinity): Phone => ({ name, diesAt, wakesAt });
+const phone = (name: string, diesAt = Infinity, wakesAt = Infinity): Phone => ({
+  name,
+  diesAt,
+  wakesAt,
+  askSlot: 0,
+});
 
 /** An answer takes 100 ms; retransmissions reach a phone that wakes while the question is open. */
 function ask({ diesAt, wakesAt }: Phone): Promise<boolean> {
@@ -40,7 +46,11 @@ beforeEach(() => {
   start = clock.now();
   log = [];
   asked = 0;
-  watch = new LivenessWatch<Phone>({
+  watch = newWatch();
+});
+
+function newWatch(): LivenessWatch<Phone> {
+  return new LivenessWatch<Phone>({
     clock,
     periodMs,
     patienceMs,
@@ -48,7 +58,7 @@ beforeEach(() => {
     silent: ({ name }) => log.push([at(), `${name} silent`]),
     answered: ({ name }) => log.push([at(), `${name} answered`]),
   });
-});
+}
 
 afterEach(async () => {
   watch.close();
@@ -103,6 +113,41 @@ describe('LivenessWatch', () => {
     expect(log).toEqual([[15_100, 'b answered']]);
   });
 
+  it('asks no more than so many per second; whoever waits longest comes first, and nobody is left out', async () => {
+    watch.close();
+    const times = new Map<Phone, number[]>();
+    const slow = new LivenessWatch<Phone>({
+      clock,
+      periodMs,
+      patienceMs,
+      maxPerSecond: 10,
+      ask: async (one) => {
+        times.set(one, [...(times.get(one) ?? []), at()]);
+        return true;
+      },
+      silent: ({ name }) => log.push([at(), `${name} silent`]),
+      answered: () => undefined,
+    });
+    const phones = Array.from({ length: 300 }, (_, index) => phone(String(index)));
+    for (const one of phones) slow.watch(one);
+    await clock.advance(120_000);
+    const all = [...times.values()].flat().sort((a, b) => a - b);
+    for (let second = 0; second < 120_000; second += 1000) {
+      const within = all.filter((time) => time >= second && time < second + 1000).length;
+      expect(within).toBeLessThanOrEqual(12);
+    }
+    // 300 at 10 a second: 30 s for all of them.
+    for (const one of phones) {
+      const own = times.get(one) ?? [];
+      expect(own.length).toBeGreaterThanOrEqual(3);
+      for (const [index, time] of own.entries()) {
+        expect(time - (own[index - 1] ?? 0)).toBeLessThanOrEqual(46_000);
+      }
+    }
+    expect(log).toEqual([]);
+    slow.close();
+  });
+
   it('is never more than period and patience behind the truth, whoever dies when', async () => {
     const moment = fc.integer({ min: 0, max: 120_000 });
     const phones = fc.array(fc.tuple(moment, moment), { minLength: 1, maxLength: 20 });
@@ -127,6 +172,7 @@ describe('LivenessWatch', () => {
           expect(silence).toBeLessThanOrEqual(one.diesAt + 100 + periodMs + patienceMs);
         }
         watch.close();
+        watch = newWatch();
       }),
       { numRuns: 50 },
     );

@@ -1,4 +1,5 @@
 import type { Clock } from '@ringthrough/sip';
+import { TimingWheel } from './timing-wheel.ts';
 
 export interface LivenessWatchOptions<T> {
   clock: Clock;
@@ -6,6 +7,8 @@ export interface LivenessWatchOptions<T> {
   periodMs: number;
   /** How long an answer may take before somebody counts as silent. */
   patienceMs: number;
+  /** Questions per second at most: beyond, the period becomes longer for everybody. Unlimited when absent. */
+  maxPerSecond?: number | undefined;
   /** Asks once; true when an answer came, however late, false when none will come any more. */
   ask: (somebody: T) => Promise<boolean>;
   /** Called when the patience is over. */
@@ -14,94 +17,141 @@ export interface LivenessWatchOptions<T> {
   answered: (somebody: T) => void;
 }
 
-interface Watched {
-  due: number;
+/** Who can be watched. */
+export interface Watchable {
+  /** Of the watch: nobody else writes it. 0 at first. */
+  askSlot: number;
+}
+
+/** A question that has no answer yet, or had none while there is patience left. */
+interface Question {
+  asked: boolean;
   patience: unknown;
 }
 
+/** Whoever is due within this time is asked together. */
+const slotMs = 100;
+
 /**
- * Asks everybody it watches, again and again, whether they live. One timer for all who wait: the period is the same
- * for everybody, so the order in which they come due is the order in which they were put off. Nobody is asked again
- * while a question is open, which keeps what the dead cost low.
+ * Asks everybody it watches, again and again, whether they live. Nobody is asked again while a question is open, which
+ * keeps what the dead cost low. Whoever waits costs a field and a place in a set, so there may be a million; only an
+ * open question has an object and a timer.
  */
-export class LivenessWatch<T extends object> {
+export class LivenessWatch<T extends Watchable> {
   readonly #options: LivenessWatchOptions<T>;
-  readonly #watched = new Map<T, Watched>();
-  /** Those with no open question, the next one due first. */
-  readonly #waiting = new Map<T, Watched>();
-  #timer: unknown;
-  #armedFor: number | undefined;
+  readonly #wheel: TimingWheel<'askSlot', T>;
+  readonly #open = new Map<T, Question>();
+  /** Due, but there were too many; those who have waited longest come first. */
+  readonly #backlog = new Set<T>();
+  /** Questions that may be asked at `#tokensAt`. */
+  #tokens: number;
+  #tokensAt: number;
+  #backlogTimer: unknown;
 
   constructor(options: LivenessWatchOptions<T>) {
     this.#options = options;
+    this.#tokens = this.#burst;
+    this.#tokensAt = options.clock.now();
+    this.#wheel = new TimingWheel({
+      clock: options.clock,
+      slotMs,
+      field: 'askSlot',
+      due: (somebody) => this.#due(somebody),
+    });
   }
 
-  /** Begins to watch. @param firstMs until the first question; not less than for anybody who waits already */
+  /** Begins to watch, or begins anew. @param firstMs until the first question */
   watch(somebody: T, firstMs = this.#options.periodMs): void {
-    this.forget(somebody);
-    const watched = { due: this.#options.clock.now() + firstMs, patience: undefined };
-    this.#watched.set(somebody, watched);
-    this.#waiting.set(somebody, watched);
-    this.#arm();
+    this.#drop(somebody);
+    this.#askIn(somebody, firstMs);
   }
 
   /** What is still to come from a question that is open does not count any more. */
   forget(somebody: T): void {
-    const watched = this.#watched.get(somebody);
-    if (watched === undefined) return;
-    this.#options.clock.clearTimeout(watched.patience);
-    this.#watched.delete(somebody);
-    this.#waiting.delete(somebody);
-    if (this.#waiting.size === 0) this.#disarm();
+    this.#drop(somebody);
+    this.#wheel.cancel(somebody);
   }
 
   close(): void {
-    for (const somebody of [...this.#watched.keys()]) this.forget(somebody);
+    this.#wheel.close();
+    this.#options.clock.clearTimeout(this.#backlogTimer);
+    this.#backlog.clear();
+    for (const somebody of [...this.#open.keys()]) this.#drop(somebody);
   }
 
-  #arm(): void {
-    const [next] = this.#waiting.values();
-    if (next === undefined || this.#armedFor !== undefined) return;
-    const { clock } = this.#options;
-    this.#armedFor = next.due;
-    this.#timer = clock.setTimeout(() => this.#tick(), Math.max(0, next.due - clock.now()));
+  get #burst(): number {
+    return ((this.#options.maxPerSecond ?? Number.POSITIVE_INFINITY) * slotMs) / 1000 + 1;
   }
 
-  #disarm(): void {
-    this.#options.clock.clearTimeout(this.#timer);
-    this.#armedFor = undefined;
+  #askIn(somebody: T, ms: number): void {
+    // The slot that ends before the time, so that nobody is asked too late.
+    this.#wheel.schedule(somebody, this.#options.clock.now() + Math.max(0, ms - slotMs + 1));
   }
 
-  #tick(): void {
-    this.#armedFor = undefined;
-    const now = this.#options.clock.now();
-    for (const [somebody, watched] of this.#waiting) {
-      if (watched.due > now) break;
-      this.#waiting.delete(somebody);
-      this.#ask(somebody, watched);
+  /** The open question, and the place among those who are overdue. */
+  #drop(somebody: T): void {
+    const question = this.#open.get(somebody);
+    if (question !== undefined) {
+      this.#options.clock.clearTimeout(question.patience);
+      this.#open.delete(somebody);
     }
-    this.#arm();
+    this.#backlog.delete(somebody);
   }
 
-  #ask(somebody: T, watched: Watched): void {
-    const { clock, patienceMs, periodMs, ask, silent, answered } = this.#options;
-    watched.patience ??= clock.setTimeout(() => {
-      watched.patience = undefined;
+  #due(somebody: T): void {
+    if (this.#backlog.size === 0 && this.#takeToken()) {
+      this.#ask(somebody);
+      return;
+    }
+    this.#backlog.add(somebody);
+    this.#backlogTimer ??= this.#options.clock.setTimeout(() => this.#workOff(), slotMs);
+  }
+
+  #workOff(): void {
+    this.#backlogTimer = undefined;
+    for (const somebody of this.#backlog) {
+      if (!this.#takeToken()) break;
+      this.#backlog.delete(somebody);
+      this.#ask(somebody);
+    }
+    if (this.#backlog.size === 0) return;
+    this.#backlogTimer = this.#options.clock.setTimeout(() => this.#workOff(), slotMs);
+  }
+
+  #takeToken(): boolean {
+    const { maxPerSecond, clock } = this.#options;
+    if (maxPerSecond === undefined) return true;
+    const now = clock.now();
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#tokensAt) * maxPerSecond) / 1000);
+    this.#tokensAt = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  #ask(somebody: T): void {
+    const { clock, patienceMs, ask, silent } = this.#options;
+    // Of the last question, when that failed before its time was over.
+    const question = this.#open.get(somebody) ?? { asked: true, patience: undefined };
+    question.asked = true;
+    question.patience ??= clock.setTimeout(() => {
+      question.patience = undefined;
+      if (!question.asked) this.#open.delete(somebody);
       silent(somebody);
     }, patienceMs);
-    const settled = (alive: boolean) => {
-      if (this.#watched.get(somebody) !== watched) return;
-      // Without an answer the patience runs on: a question that failed at once is no longer silence than another.
-      if (alive) {
-        clock.clearTimeout(watched.patience);
-        watched.patience = undefined;
-      }
-      watched.due = clock.now() + periodMs;
-      this.#waiting.set(somebody, watched);
-      this.#arm();
-      if (alive) answered(somebody);
-    };
+    this.#open.set(somebody, question);
+    const settled = (alive: boolean) => this.#settled(somebody, question, alive);
     ask(somebody).then(settled, () => settled(false));
+  }
+
+  #settled(somebody: T, question: Question, alive: boolean): void {
+    if (this.#open.get(somebody) !== question) return;
+    question.asked = false;
+    // Without an answer the patience runs on: a question that failed at once is no longer silence than another.
+    if (alive) this.#options.clock.clearTimeout(question.patience);
+    if (alive || question.patience === undefined) this.#open.delete(somebody);
+    this.#askIn(somebody, this.#options.periodMs);
+    if (alive) this.#options.answered(somebody);
   }
 }
 

@@ -11,6 +11,7 @@ import type { Logger } from '../log.ts';
 import type { Store } from '../store/index.ts';
 import { addressText } from './address-text.ts';
 import { type Authentication, Authenticator, type AuthenticatorOptions } from './authenticator.ts';
+import { type BindingChanges, BindingStore } from './binding-store.ts';
 import {
   BindingTable,
   type LiveBinding,
@@ -19,7 +20,8 @@ import {
 } from './binding-table.ts';
 import { ConnectionWatch } from './connection-watch.ts';
 import { addressOf, type DeviceAddress, type RegisteredContact } from './device-address.ts';
-import { DeviceDirectory, type DeviceIdentity } from './device-directory.ts';
+import { DeviceDirectory } from './device-directory.ts';
+import type { DeviceIdentity } from './device-identity.ts';
 import { LivenessWatch } from './liveness.ts';
 import { applyRegister, type RegisterLimits } from './register-contacts.ts';
 import { SerialQueues } from './serial-queues.ts';
@@ -44,6 +46,8 @@ export interface RegistrarOptions extends Omit<AuthenticatorOptions, 'directory'
   limits: RegisterLimits;
   /** How often a connection with bindings is asked whether it lives; it has as long to answer. */
   pingIntervalMs: number;
+  /** Devices whose secrets are kept in memory at most; 50,000 (some 30 MB) when absent. */
+  cachedDevices?: number;
   /** Absent: softphones are believed until they expire. */
   softphones?: SoftphoneLiveness | undefined;
 }
@@ -52,6 +56,10 @@ export interface RegistrarOptions extends Omit<AuthenticatorOptions, 'directory'
 const expirySlotMs = 1000;
 /** When the store could not do it. */
 const dropAgainMs = 5000;
+/** When a device was seen is written so often while it is registered; each refresh would write twice otherwise. */
+const seenEveryMs = 600_000;
+/** See `RegistrarOptions.cachedDevices`. */
+const defaultCachedDevices = 50_000;
 
 /**
  * The SIP registrar (RFC 3261 section 10.3) and the place to ask who can be reached (R-REG, R-REG-LOST, R-QUERY).
@@ -62,6 +70,7 @@ export class Registrar {
   readonly #options: RegistrarOptions;
   readonly #authenticator: Authenticator;
   readonly #directory: DeviceDirectory;
+  readonly #bindings: BindingStore;
   readonly #table = new BindingTable();
   readonly #queues = new SerialQueues();
   readonly #connections: ConnectionWatch;
@@ -72,7 +81,8 @@ export class Registrar {
 
   constructor(options: RegistrarOptions & { secret: string }) {
     this.#options = options;
-    this.#directory = new DeviceDirectory(options.store);
+    this.#directory = new DeviceDirectory(options.store, options.cachedDevices ?? defaultCachedDevices);
+    this.#bindings = new BindingStore(options.store);
     this.#authenticator = new Authenticator({
       ...options,
       directory: this.#directory,
@@ -102,20 +112,25 @@ export class Registrar {
       closed: (flow) => this.#flowClosed(flow),
     });
     this.#unsubscribe = options.fabric.subscribe('device.removed', ({ deviceId }) => {
+      this.#directory.forget(deviceId);
       void this.removeDevice(deviceId);
     });
   }
 
   /** Takes the UDP bindings that a restart has left; those of connections are gone. */
   async start(): Promise<void> {
-    const restored = await this.#directory.restore(this.#options.now());
-    const periodMs = this.#options.softphones?.periodMs ?? 0;
-    for (const [index, { binding: stored, ...identity }] of restored.entries()) {
-      const others = this.#table.get(identity.deviceId)?.bindings ?? [];
-      const { device, bound } = this.#table.set(identity, [...others, { ...stored, flow: undefined }]);
-      this.#scheduleExpiry(device);
-      // Spread over the period: not all of them at once.
-      for (const binding of bound) this.#liveness?.watch(binding, (periodMs * index) / restored.length);
+    const { now, softphones } = this.#options;
+    const periodMs = softphones?.periodMs ?? 0;
+    for await (const devices of this.#bindings.restore(now())) {
+      for (const { bindings, ...identity } of devices) {
+        const { device, bound } = this.#table.set(
+          identity,
+          bindings.map((binding) => ({ ...binding, flow: undefined })),
+        );
+        this.#scheduleExpiry(device);
+        // Spread over the period: not all of them at once.
+        for (const binding of bound) this.#liveness?.watch(binding, periodMs * Math.random());
+      }
     }
     this.#connections.start();
   }
@@ -270,10 +285,10 @@ export class Registrar {
   /** Stores, then uses, then tells. Runs in the device's queue. */
   async #change(identity: DeviceIdentity, wanted: WantedBinding[], why: UnregisteredWhy): Promise<void> {
     const { deviceId, accountId } = identity;
-    await this.#directory.save(deviceId, wanted, this.#options.now());
+    const before = this.#table.get(deviceId)?.bindings ?? [];
+    await this.#bindings.save(deviceId, this.#changes(before, wanted, why));
     // The connection may have closed while we wrote; its own end comes too late then.
     const alive = wanted.filter((binding) => !binding.flow?.closed);
-    const before = this.#table.get(deviceId)?.bindings ?? [];
     const lost = before.some((old) => !old.silent && !reachable(alive, old));
     const found = alive.some((binding) => !binding.silent && !reachable(before, binding));
     const { device, bound, gone } = this.#table.set(identity, alive);
@@ -283,7 +298,25 @@ export class Registrar {
     const { fabric } = this.#options;
     if (lost) fabric.publish('device.unregistered', { accountId, deviceId, why });
     if (found) fabric.publish('device.registered', { accountId, deviceId });
-    if (alive.length < wanted.length) await this.#directory.save(deviceId, alive, this.#options.now());
+    if (alive.length < wanted.length) {
+      const dead = wanted.filter((binding) => !alive.includes(binding));
+      await this.#bindings.save(deviceId, { bound: [], gone: dead, seenAt: undefined });
+    }
+  }
+
+  #changes(
+    before: readonly LiveBinding[],
+    wanted: readonly WantedBinding[],
+    why: UnregisteredWhy,
+  ): BindingChanges {
+    const bound = wanted.filter((one) => !(before as readonly WantedBinding[]).includes(one));
+    const gone = before.filter((old) => !wanted.some(({ contactUri }) => contactUri === old.contactUri));
+    const latest = Math.max(...before.map(({ registeredAt }) => registeredAt), 0);
+    // Whoever is lost was seen when it registered last; what was written then may be older.
+    if (why !== 'logout') return { bound, gone, seenAt: wanted.length === 0 ? latest : undefined };
+    const now = this.#options.now();
+    const period = (time: number) => Math.floor(time / seenEveryMs);
+    return { bound, gone, seenAt: bound.length === 0 || period(latest) !== period(now) ? now : undefined };
   }
 
   /** For its end. A REGISTER is as good as an answer. */
@@ -314,7 +347,7 @@ export class Registrar {
       .run(deviceId, async () => {
         // A REGISTER may have come in between.
         if (!this.#table.has(binding) || binding.silent !== silent) return;
-        await this.#directory.saveSilence(deviceId, { ...binding, silent }, now());
+        await this.#bindings.saveSilence(deviceId, { ...binding, silent }, now());
         if (!silent) fabric.publish('device.registered', { accountId, deviceId });
         else fabric.publish('device.unregistered', { accountId, deviceId, why: 'connection-lost' });
       })
