@@ -313,6 +313,8 @@ export const texts = {
     dismiss: 'Dismiss notice',
     'number-lost': (number: string) =>
       `${number} was validated by somebody else and has left your account. This happens when a carrier gives a number to a new owner.`,
+    'carrier-voicemail': (number: string) =>
+      `The voicemail of the carrier of ${number} takes your calls while your devices still ring. Switch it off: dial ##002# on that phone and forward the number here again, or ask the carrier.`,
     'missed-call': (number: string) => `Missed call from ${number}`,
     fallback: 'There is news about your account.',
   },

@@ -149,6 +149,9 @@ const sip = z.strictObject({
         .optional()
         .describe('TCP and TLS, of one peer; WebSockets, of one client; 200'),
       maxBufferedBytes: positive.optional().describe('Waiting for one slow connection; 1048576'),
+      messageTimeoutMs: positive
+        .optional()
+        .describe('From the first byte of a message over TCP to its last; 30000'),
       idleConnectionMs: positive.optional().describe('Then an unused connection is closed; 600000'),
       keepAliveMs: positive
         .optional()
@@ -201,6 +204,18 @@ const calls = z.strictObject({
   maxConcurrent: positive.default(200).describe('Calls at once; more are refused with 503'),
   maxConcurrentPerAccount: positive.default(10).describe('Calls of one account at once'),
   maxDurationSeconds: seconds.default(14_400).describe('The longest call'),
+  maxDiversions: positive.default(5).describe('A call that was diverted more often goes in circles: 483'),
+  carrierVoicemail: z
+    .strictObject({
+      cancels: z
+        .int()
+        .min(0)
+        .default(3)
+        .describe('So many CANCELs in a row after the same time: the carrier answers itself; 0: never'),
+      spreadSeconds: seconds.default(1).describe('How far these times may lie apart'),
+      minRingSeconds: seconds.default(5).describe('Who gives up sooner is a person'),
+    })
+    .prefault({}),
 });
 
 const alerting = z.strictObject({
@@ -283,6 +298,9 @@ const carrier = z.strictObject({
   family: z.enum(['gsm', 'cdma']),
   prefixes: z.array(z.string().regex(/^\+\d{1,15}$/, 'must be a prefix such as "+44" (in quotes)')).min(1),
   cNumber: e164,
+  ringTimeoutSeconds: seconds
+    .optional()
+    .describe('In place of calls.ringTimeoutSeconds: less than its own no-reply timer'),
   trustIdentity: z.boolean().optional().describe('Believe its P-Asserted-Identity (RFC 3325); true'),
   trunks: z
     .array(

@@ -40,6 +40,7 @@ export function Notices() {
 function noticeText(notice: Notice): string {
   const number = textOf(notice, 'number') ?? textOf(notice, 'caller');
   if (notice.code === 'number-lost') return texts.notices['number-lost'](numberText(number));
+  if (notice.code === 'carrier-voicemail') return texts.notices['carrier-voicemail'](numberText(number));
   if (notice.code === 'missed-call') return texts.notices['missed-call'](numberText(number));
   return texts.notices.fallback;
 }

@@ -1,6 +1,6 @@
 export { Accounts, type AccountsOptions, type LoggedIn } from './accounts.ts';
 export type { CreatedDevice, Device, NewDevice } from './devices.ts';
-export type { Notice } from './notices.ts';
+export { type Notice, Notices } from './notices.ts';
 export { toE164 } from './number.ts';
 export type { AccountNumber, Claim, ProvedNumber } from './numbers.ts';
 export type { Session } from './sessions.ts';

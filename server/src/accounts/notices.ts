@@ -11,8 +11,11 @@ export interface Notice {
   seenAt: number | undefined;
 }
 
-/** `number-lost`: another account validated one of this account's numbers (data: number). */
-export type NoticeCode = 'number-lost';
+/**
+ * `number-lost`: another account validated one of this account's numbers (data: number). `carrier-voicemail`: the carrier
+ * of a number takes its calls away while the devices ring (data: number).
+ */
+export type NoticeCode = 'number-lost' | 'carrier-voicemail';
 
 const shownAtOnce = 100;
 
@@ -44,6 +47,27 @@ export class Notices {
         seen_at: null,
       })
       .execute();
+  }
+
+  /** Adds and announces it, unless the same was added within `withinMs`, or has not been seen yet. */
+  async tellOnce(
+    accountId: string,
+    notice: { code: NoticeCode; data: Record<string, string> },
+    withinMs: number,
+  ): Promise<void> {
+    const added = await this.#store.transaction().execute(async (store) => {
+      const known = await store
+        .selectFrom('notices')
+        .select('id')
+        .where('account_id', '=', accountId)
+        .where('code', '=', notice.code)
+        .where('data', '=', JSON.stringify(notice.data))
+        .where((row) => row.or([row('seen_at', 'is', null), row('created_at', '>', this.#now() - withinMs)]))
+        .executeTakeFirst();
+      if (known === undefined) await this.add(store, accountId, notice);
+      return known === undefined;
+    });
+    if (added) this.announce(accountId, notice.code);
   }
 
   announce(accountId: string, code: NoticeCode): void {

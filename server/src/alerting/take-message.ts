@@ -49,7 +49,8 @@ class Caller {
   readonly #stops: Array<() => void>;
   #wake: Array<() => void> = [];
 
-  constructor({ session, media }: CarrierLeg) {
+  constructor(carrier: CarrierLeg) {
+    const { session, media } = carrier;
     this.gone = session.state === 'terminated';
     const left = () => {
       this.gone = true;
@@ -58,7 +59,7 @@ class Caller {
     this.#stops = [
       session.on('cancelled', left),
       session.on('ended', left),
-      media.on('dtmf', ({ key }) => {
+      carrier.onKey((key) => {
         if (key === '#') this.#notify();
       }),
       // Nothing comes any more: the caller's path is broken, or our own media is.

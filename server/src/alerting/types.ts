@@ -12,6 +12,8 @@ export type HandOverReason = 'nobody' | 'timeout' | 'declined' | 'busy' | 'faile
 export interface CarrierLeg {
   readonly session: UasSession;
   readonly media: MediaLeg;
+  /** Keys that the caller presses, however the switch sends them. @returns how to stop listening */
+  onKey(listener: (key: string) => void): () => void;
   /** Answers with 200. False when the caller has gone or the answer cannot be given. */
   answer(): Promise<boolean>;
 }

@@ -17,7 +17,8 @@ import type {
   DeviceLoss,
   HandOverReason,
 } from './call-types.ts';
-import type { CallerLeg } from './caller-leg.ts';
+import type { CallerEnd, CallerLeg } from './caller-leg.ts';
+import type { CarrierVoicemail } from './carrier-voicemail.ts';
 import { DeviceLeg, type Inviter } from './device-leg.ts';
 import type { CalledNumber } from './number-directory.ts';
 import { callerEnd } from './sip-causes.ts';
@@ -36,6 +37,9 @@ export interface CallNeighbours {
   /** SIP domain of the devices. */
   domain: string;
   limits: CallLimits;
+  carrierVoicemail: CarrierVoicemail;
+  /** The carrier answers calls to this number of the account itself while they ring here: the person is told. */
+  carrierAnswers: (accountId: string, number: string) => Promise<void>;
 }
 
 export interface ActiveCallOptions {
@@ -45,6 +49,8 @@ export interface ActiveCallOptions {
   arrival: Arrival;
   carrierId: string;
   caller: CallerLeg;
+  /** How long the devices ring, milliseconds; as all calls do when undefined. */
+  ringTimeoutMs: number | undefined;
   /** For the device legs, one less than the INVITE had. */
   maxForwards: number;
   neighbours: CallNeighbours;
@@ -80,7 +86,9 @@ export class ActiveCall {
     this.number = options.number;
     this.#options = options;
     this.#neighbours = options.neighbours;
-    this.#core = new Call(options.neighbours.limits, options.arrivedAt);
+    const { limits } = options.neighbours;
+    const { ringTimeoutMs = limits.ringTimeoutMs } = options;
+    this.#core = new Call({ ...limits, ringTimeoutMs }, options.arrivedAt);
     this.#log = options.neighbours.log.child({ callId: options.id });
   }
 
@@ -111,7 +119,7 @@ export class ActiveCall {
       arrivedAt,
     });
     this.#beside(this.#opened);
-    caller.onGone((gone) => this.post({ type: gone }));
+    caller.onGone((gone) => this.post(this.#callerGone(gone)));
     caller.media.on('silent', () => this.#silent(caller));
     for (const device of devices) this.#remember(device);
     this.post({ type: 'arrived', devices });
@@ -301,6 +309,9 @@ export class ActiveCall {
     await this.#opened.catch(() => undefined);
     await this.#neighbours.records.close(this.id, summary, { carrier, client });
     const { outcome, cause, handOver, arrivedAt, endedAt } = summary;
+    if (cause === 'answered-by-carrier') {
+      this.#beside(this.#neighbours.carrierAnswers(this.accountId, this.number.number));
+    } else if (cause !== 'caller-cancelled') this.#neighbours.carrierVoicemail.spared(this.number.number);
     this.#log.info({ outcome, cause, handOver, durationMs: endedAt - arrivedAt }, 'call recorded');
     this.#changed();
     this.#announce();
@@ -314,6 +325,13 @@ export class ActiveCall {
     } finally {
       this.#options.onFinished(this);
     }
+  }
+
+  #callerGone({ type, elsewhere }: CallerEnd): CallInput {
+    if (type !== 'caller-cancelled') return { type };
+    const { carrierVoicemail, now } = this.#neighbours;
+    const timed = carrierVoicemail.cancelled(this.number.number, now() - this.arrivedAt);
+    return { type, byCarrier: elsewhere || timed };
   }
 
   #missedCall() {

@@ -10,8 +10,10 @@ import { type Arrival, readArrival } from './arrival.ts';
 import { type CallRecord, CallRecords } from './call-records.ts';
 import type { CallState, DeviceLoss } from './call-types.ts';
 import { CallerLeg } from './caller-leg.ts';
+import { CarrierVoicemail, type CarrierVoicemailRules } from './carrier-voicemail.ts';
 import { echoCall } from './echo-call.ts';
 import { type CalledNumber, NumberDirectory } from './number-directory.ts';
+import { type LoopRules, routingLoop } from './routing-loop.ts';
 import { type Refusal, refusalResponse } from './sip-causes.ts';
 import { type TrunkLimits, TrunkLoad } from './trunk-load.ts';
 
@@ -25,6 +27,8 @@ export interface Trunk {
   country: string;
   /** Whether its P-Asserted-Identity is believed (RFC 3325); it is unless this is false. */
   trustIdentity?: boolean | undefined;
+  /** How long the devices ring for calls of this carrier, seconds; the house's time unless this is given. */
+  ringTimeoutSeconds?: number | undefined;
   /** Of the trunk itself, not of its carrier: always the same object for the same trunk. */
   limits?: TrunkLimits;
 }
@@ -32,9 +36,11 @@ export interface Trunk {
 /** Whose switch sends from there. */
 export interface TrunkDirectory {
   trunkFor(address: string, port: number): Trunk | undefined;
+  /** The carrier with this C number, E.164; undefined if there is none. */
+  byCNumber(number: string): unknown;
 }
 
-export interface CallServiceOptions extends Omit<CallNeighbours, 'records' | 'limits'> {
+export interface CallServiceOptions extends Omit<CallNeighbours, 'records' | 'limits' | 'carrierVoicemail'> {
   store: Store;
   fabric: Fabric;
   media: MediaPlane;
@@ -43,6 +49,10 @@ export interface CallServiceOptions extends Omit<CallNeighbours, 'records' | 'li
   trunks: TrunkDirectory;
   ringTimeoutMs: number;
   maxDurationMs: number;
+  /** Calls that were diverted more often are not taken. */
+  maxDiversions: number;
+  /** When a carrier is believed to answer our calls itself. */
+  carrierVoicemail: CarrierVoicemailRules;
   maxConcurrent: number;
   maxConcurrentPerAccount: number;
 }
@@ -76,9 +86,10 @@ export class CallService {
   /** Calls being looked up, and echo calls: they count, but nobody has to know them. */
   readonly #others = new Set<Promise<void>>();
   /** Devices that hear themselves now. */
-  readonly #echoing = new Set<string>();
+  readonly #echoing = new Map<string, AbortController>();
   readonly #unsubscribe: Array<() => void>;
   readonly #trunkLoad: TrunkLoad;
+  readonly #loopRules: LoopRules;
   #closing = false;
 
   constructor(options: CallServiceOptions) {
@@ -90,9 +101,11 @@ export class CallService {
     this.#neighbours = {
       ...options,
       records: this.#records,
+      carrierVoicemail: new CarrierVoicemail(options.carrierVoicemail),
       limits: { ringTimeoutMs, noRingMs, maxDurationMs, graceMs, deviceLostMs, connectTimeoutMs, maxLegs },
     };
-    const { fabric } = options;
+    const { fabric, trunks, maxDiversions } = options;
+    this.#loopRules = { isCNumber: (number) => trunks.byCNumber(number) !== undefined, maxDiversions };
     this.#unsubscribe = [
       fabric.subscribe('device.registered', (event) => this.#deviceChanged(event.accountId, event.deviceId)),
       fabric.subscribe('device.unregistered', ({ accountId, deviceId, why }) =>
@@ -162,7 +175,8 @@ export class CallService {
   async close(): Promise<void> {
     this.#closing = true;
     for (const stop of this.#unsubscribe) stop();
-    await Promise.allSettled([...this.#calls.values()].map((call) => call.shutdown()));
+    for (const echo of this.#echoing.values()) echo.abort();
+    await Promise.allSettled([...[...this.#calls.values()].map((call) => call.shutdown()), ...this.#others]);
   }
 
   async #fromTrunk(session: UasSession, trunk: Trunk): Promise<void> {
@@ -177,6 +191,8 @@ export class CallService {
       refuse(session, cause);
       return this.#recordRefusal({ id, session, trunk, arrival, arrivedAt, accountId }, outcome, cause);
     };
+    const loop = routingLoop(session.request, arrival, trunk, this.#loopRules);
+    if (loop !== undefined) return refused(number?.accountId ?? null, 'failed', loop);
     if (number === undefined) return refused(null, 'unknown-number', 'unknown-number');
     if (this.#callsOf(number.accountId) >= this.#options.maxConcurrentPerAccount) {
       return refused(number.accountId, 'failed', 'account-busy');
@@ -190,6 +206,7 @@ export class CallService {
         number,
         caller,
         carrierId: trunk.id,
+        ringTimeoutMs: trunk.ringTimeoutSeconds === undefined ? undefined : trunk.ringTimeoutSeconds * 1000,
         maxForwards: maxForwards - 1,
       });
     } catch (error) {
@@ -207,6 +224,7 @@ export class CallService {
     number: CalledNumber;
     caller: CallerLeg;
     carrierId: string;
+    ringTimeoutMs: number | undefined;
     maxForwards: number;
   }): Promise<void> {
     const devices = await this.#options.registrar.available(call.number.accountId);
@@ -233,13 +251,12 @@ export class CallService {
     const { deviceId } = authentication.device;
     // Tests must not take the places of calls: one for each device, and not for ever.
     if (this.#echoing.has(deviceId)) return refuse(session, 'account-busy');
-    this.#echoing.add(deviceId);
+    const echo = new AbortController();
+    this.#echoing.set(deviceId, echo);
     const { clock, media } = this.#options;
-    const timer = clock.setTimeout(() => {
-      if (session.state === 'accepted' || session.state === 'confirmed') session.bye();
-    }, maxEchoMs);
+    const timer = clock.setTimeout(() => echo.abort(), maxEchoMs);
     try {
-      await echoCall(session, media, newId());
+      await echoCall(session, media, { callId: newId(), signal: echo.signal });
     } finally {
       clock.clearTimeout(timer);
       this.#echoing.delete(deviceId);

@@ -232,7 +232,7 @@ function checkEnd(world: World): void {
   expect(world.legs.size).toBeLessThanOrEqual(limits.maxLegs);
 }
 
-describe('a call in every order of events', () => {
+describe('a call in every order of events', { timeout: 120_000 }, () => {
   test('one device or none is connected, every leg and timer ends, one record, one answer', () => {
     fc.assert(
       fc.property(fc.array(device, { maxLength: 3 }), fc.array(step, { maxLength: 25 }), (devices, steps) => {

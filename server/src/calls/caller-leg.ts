@@ -1,12 +1,20 @@
-import type { SessionEnd, UasSession } from '@ringthrough/sip';
+import { parseReasons, type SessionEnd, type SipRequest, type UasSession } from '@ringthrough/sip';
 import type { CarrierLeg } from '../alerting/index.ts';
 import type { CodecName, LegReport, MediaLeg, MediaPlane } from '../media/index.ts';
 import { SessionMedia } from './session-media.ts';
+import { callerEnd } from './sip-causes.ts';
 
 /** Trunks speak G.711; which law comes first is the offerer's wish. */
 const trunkCodecs: readonly CodecName[] = ['PCMU', 'PCMA'];
 
-export type CallerGone = 'caller-cancelled' | 'caller-hung-up' | 'carrier-lost';
+export type CallerGone = 'caller-cancelled' | 'caller-hung-up' | 'carrier-lost' | 'caller-media-failed';
+
+/** What may be heard of a caller who is gone. */
+export interface CallerEnd {
+  type: CallerGone;
+  /** The CANCEL said that the call was answered elsewhere (RFC 3326, cause 200): the carrier did it, not the caller. */
+  elsewhere: boolean;
+}
 
 /** The leg towards the caller's switch. It notices at once when the caller goes, whatever else is under way. */
 export class CallerLeg implements CarrierLeg {
@@ -16,14 +24,17 @@ export class CallerLeg implements CarrierLeg {
   #dialogMedia: SessionMedia | undefined;
   #sdp = '';
   #negotiated: Promise<void> = Promise.resolve();
-  #gone: CallerGone | undefined;
-  #listener: ((gone: CallerGone) => void) | undefined;
+  #gone: CallerEnd | undefined;
+  #listener: ((gone: CallerEnd) => void) | undefined;
+  readonly #onKey = new Set<(key: string) => void>();
 
   constructor(session: UasSession, media: MediaPlane) {
     this.session = session;
     this.#media = media;
-    session.on('cancelled', () => this.#ended('caller-cancelled'));
-    session.on('ended', (end) => this.#ended(goneBy(end)));
+    session.on('cancelled', (request) =>
+      this.#ended({ type: 'caller-cancelled', elsewhere: isElsewhere(request) }),
+    );
+    session.on('ended', (end) => this.#ended({ type: goneBy(end), elsewhere: false }));
   }
 
   get media(): MediaLeg {
@@ -42,9 +53,19 @@ export class CallerLeg implements CarrierLeg {
   }
 
   /** Set once; called in a later turn if the caller has gone already. */
-  onGone(listener: (gone: CallerGone) => void): void {
+  onGone(listener: (gone: CallerEnd) => void): void {
     this.#listener = listener;
-    if (this.#gone !== undefined) queueMicrotask(() => listener(this.#gone as CallerGone));
+    if (this.#gone !== undefined) queueMicrotask(() => listener(this.#gone as CallerEnd));
+  }
+
+  /** Keys of the caller, by RFC 4733 or INFO. @returns how to stop */
+  onKey(listener: (key: string) => void): () => void {
+    this.#onKey.add(listener);
+    const stop = this.media.on('dtmf', ({ key }) => listener(key));
+    return () => {
+      stop();
+      this.#onKey.delete(listener);
+    };
   }
 
   /** Opens the media and answers the offer, without telling anybody yet. @throws MediaError */
@@ -71,13 +92,15 @@ export class CallerLeg implements CarrierLeg {
         session.on('confirmed', (ack) => {
           const sdp = Buffer.from(ack.body).toString('utf8');
           media.acceptAnswer(sdp).then(resolve, () => {
-            session.bye({ headers: [['Reason', 'SIP;cause=488;text="Not Acceptable Here"']] });
+            this.#unusable();
             resolve();
           });
         });
       });
     }
-    this.#dialogMedia = new SessionMedia(session, media);
+    this.#dialogMedia = new SessionMedia(session, media, (key) => {
+      for (const listener of [...this.#onKey]) listener(key);
+    });
     session.accept({ sdp: this.#sdp });
   }
 
@@ -88,7 +111,9 @@ export class CallerLeg implements CarrierLeg {
       return;
     }
     this.session.on('confirmed', () => {
-      this.#negotiated.then(() => this.#media.connect(this.media, other)).catch(() => this.session.bye());
+      this.#negotiated
+        .then(() => (this.#gone === undefined ? this.#media.connect(this.media, other) : undefined))
+        .catch(() => this.#unusable());
     });
   }
 
@@ -98,11 +123,23 @@ export class CallerLeg implements CarrierLeg {
     return this.#leg?.close();
   }
 
-  #ended(gone: CallerGone): void {
+  /** There is no audio for this caller; told before the BYE, which would look as if the caller had hung up. */
+  #unusable(): void {
+    this.#ended({ type: 'caller-media-failed', elsewhere: false });
+    this.session.bye({ headers: callerEnd('no-common-codec').headers });
+  }
+
+  #ended(gone: CallerEnd): void {
     if (this.#gone !== undefined) return;
     this.#gone = gone;
     this.#listener?.(gone);
   }
+}
+
+function isElsewhere(cancel: SipRequest): boolean {
+  return parseReasons(cancel.headers).some(
+    ({ protocol, cause }) => protocol.toUpperCase() === 'SIP' && cause === 200,
+  );
 }
 
 function goneBy(end: SessionEnd): CallerGone {

@@ -4,13 +4,23 @@ import { SessionMedia } from './session-media.ts';
 import { refusalResponse } from './sip-causes.ts';
 
 /**
- * The audio test call: what the device sends comes back to it. Resolves when the call is over and its media freed.
+ * The audio test call: what the device sends comes back to it. Resolves when the call is over and its media freed; when
+ * `signal` is aborted the call is hung up, and over.
  * @throws whatever the media plane throws beside a MediaError; the caller has been refused then
  */
-export async function echoCall(session: UasSession, media: MediaPlane, callId: string): Promise<void> {
+export async function echoCall(
+  session: UasSession,
+  media: MediaPlane,
+  { callId, signal }: { callId: string; signal: AbortSignal },
+): Promise<void> {
   const over = new Promise<void>((resolve) => {
     session.on('cancelled', () => resolve());
     session.on('ended', () => resolve());
+    signal.addEventListener('abort', () => {
+      if (session.state === 'early') session.reject(503);
+      else session.bye();
+      resolve();
+    });
   });
   let leg: MediaLeg | undefined;
   let dialogMedia: SessionMedia | undefined;

@@ -1,9 +1,10 @@
 import type { ReinviteRequest, UacSession, UasSession } from '@ringthrough/sip';
 import { MediaError, type MediaLeg } from '../media/index.ts';
+import { keyOfInfo } from './info-keys.ts';
 
 /**
  * What both kinds of leg do in a dialog: re-INVITE and UPDATE go to the leg's own media (hold, new address), so the
- * other side never notices; INFO with keys (RFC 6086 and older) is accepted, as keys come by RFC 4733 anyway.
+ * other side never notices; keys by INFO are told like those of RFC 4733.
  */
 export class SessionMedia {
   readonly #session: UacSession | UasSession;
@@ -13,15 +14,19 @@ export class SessionMedia {
   /** We made an offer in a response; the answer is in the next ACK. */
   #answerDue = false;
 
-  constructor(session: UacSession | UasSession, media: MediaLeg) {
+  /** @param onKey a key that came by INFO */
+  constructor(session: UacSession | UasSession, media: MediaLeg, onKey: (key: string) => void = () => {}) {
     this.#session = session;
     this.#media = media;
     this.#stops = [
       session.on('reinvite', (reinvite) => void this.#renegotiate(reinvite)),
       session.on('confirmed', (ack) => void this.#lateAnswer(Buffer.from(ack.body).toString('utf8'))),
       session.on('request', (incoming) => {
-        if (incoming.request.method !== 'INFO') return false;
+        const key = incoming.request.method === 'INFO' ? keyOfInfo(incoming.request) : undefined;
+        // The stack answers any other: 200 to an empty one, 415 to what nobody understands (RFC 6086).
+        if (key === undefined) return false;
         incoming.respond(200);
+        onKey(key);
         return true;
       }),
     ];

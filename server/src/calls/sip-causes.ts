@@ -5,6 +5,8 @@ import type { EndCause, LegEndReason } from './call-types.ts';
 export const refusals = {
   'unknown-number': { status: 404, cause: 1, text: 'Unallocated number' },
   'too-many-hops': { status: 483, cause: 25, text: 'Exchange routing error' },
+  loop: { status: 482, cause: 25, text: 'Exchange routing error' },
+  'too-many-diversions': { status: 483, cause: 25, text: 'Exchange routing error' },
   'account-busy': { status: 486, cause: 17, text: 'User busy' },
   'no-common-codec': { status: 488, cause: 65, text: 'Bearer capability not implemented' },
   overload: { status: 503, cause: 42, text: 'Switching equipment congestion' },

@@ -1,4 +1,5 @@
 import { SipStack, type SipStackOptions, systemClock } from '@ringthrough/sip';
+import { Notices } from '../accounts/index.ts';
 import { Alerting } from '../alerting/index.ts';
 import { CallService } from '../calls/index.ts';
 import type { CarrierCatalogue, SmsGateway } from '../carrier/index.ts';
@@ -14,6 +15,9 @@ import { portSetting, sipListeners } from './sip-listeners.ts';
 import { eventPackages, type Subscriptions, startSubscriptions } from './subscriptions.ts';
 import type { Teardown } from './teardown.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
+
+/** A person who keeps a carrier's voicemail is told of it once a week, not at every call. */
+const carrierNoticeEveryMs = 7 * 24 * 3_600_000;
 
 export interface TelephonyOptions {
   config: Config;
@@ -187,6 +191,7 @@ function createCalls(
   parts: { stack: SipStack; media: EmbeddedMediaPlane; registrar: Registrar; alerting: Alerting },
 ): CallService {
   const { stack, ...neighbours } = parts;
+  const notices = new Notices({ store, fabric, now: Date.now });
   return new CallService({
     ...neighbours,
     inviter: stack,
@@ -199,6 +204,14 @@ function createCalls(
     domain: config.sip.domain,
     ringTimeoutMs: config.calls.ringTimeoutSeconds * 1000,
     maxDurationMs: config.calls.maxDurationSeconds * 1000,
+    maxDiversions: config.calls.maxDiversions,
+    carrierVoicemail: {
+      cancels: config.calls.carrierVoicemail.cancels,
+      spreadMs: config.calls.carrierVoicemail.spreadSeconds * 1000,
+      minRingMs: config.calls.carrierVoicemail.minRingSeconds * 1000,
+    },
+    carrierAnswers: (accountId, number) =>
+      notices.tellOnce(accountId, { code: 'carrier-voicemail', data: { number } }, carrierNoticeEveryMs),
     maxConcurrent: config.calls.maxConcurrent,
     maxConcurrentPerAccount: config.calls.maxConcurrentPerAccount,
   });

@@ -74,7 +74,13 @@ const calls: CallService = new CallService({
   alerting,
   registrar,
   // Everything comes from 127.0.0.1; whoever has registered is a device all the same.
-  trunks: { trunkFor: () => ({ id: 'lab-gsm', cNumber: '+14155559000', country: 'US' }) },
+  trunks: {
+    trunkFor: () => ({ id: 'lab-gsm', cNumber: '+14155559000', country: 'US' }),
+    byCNumber: (number) => (number === '+14155559000' ? {} : undefined),
+  },
+  carrierAnswers: async () => undefined,
+  maxDiversions: 5,
+  carrierVoicemail: { cancels: 3, spreadMs: 1000, minRingMs: 5000 },
   domain: 'localhost',
   ringTimeoutMs: 10_000,
   maxDurationMs: 60_000,

@@ -30,6 +30,8 @@ export class CallWorld {
   readonly media = new FakeMedia(this.clock);
   readonly sms: Array<{ to: string; text: string }> = [];
   readonly events: string[] = [];
+  /** Who was told that the carrier answers itself. */
+  readonly carrierAnswered: string[] = [];
   readonly logLines: string[] = [];
   readonly #stacks: SipStack[] = [];
   store!: Store;
@@ -287,7 +289,9 @@ export class CallWorld {
       inviter: this.stack,
       alerting: this.alerting,
       registrar: this.registrar,
+      carrierAnswers: async (accountId, number) => void this.carrierAnswered.push(`${accountId} ${number}`),
       trunks: {
+        byCNumber: (number) => (number === numbers.c ? {} : undefined),
         trunkFor: (address) =>
           address === '10.0.1.1'
             ? { id: 'lab-gsm', cNumber: numbers.c, country: 'US', limits: this.#trunkLimits }
@@ -296,6 +300,8 @@ export class CallWorld {
       domain: 'localhost',
       ringTimeoutMs: 30_000,
       maxDurationMs: 3_600_000,
+      maxDiversions: 5,
+      carrierVoicemail: { cancels: 3, spreadMs: 1000, minRingMs: 5000 },
       maxConcurrent,
       maxConcurrentPerAccount: 3,
     });
