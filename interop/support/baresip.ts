@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ export interface BaresipOptions {
   server: { host: string; port: number };
   /** Spoken into every call; 8 kHz 16-bit mono WAV. */
   speaks: string;
+  /** It subscribes to waiting messages (RFC 3842). */
+  messageWaiting?: boolean;
 }
 
 /** One line of ctrl_tcp; `event` tells it from the answer to a command. */
@@ -43,10 +45,11 @@ export class Baresip {
   }
 
   /** Starts it and waits until it is registered. */
-  static async start({ sip, server, speaks }: BaresipOptions): Promise<Baresip> {
+  static async start({ sip, server, speaks, messageWaiting }: BaresipOptions): Promise<Baresip> {
     const folder = mkdtempSync(join(tmpdir(), 'baresip-'));
     const [sipPort, controlPort] = [await freePort(), await freePort()];
     writeFileSync(join(folder, 'config'), config(folder, speaks, sipPort, controlPort));
+    if (messageWaiting) appendFileSync(join(folder, 'config'), 'module_app mwi.so\n');
     writeFileSync(join(folder, 'accounts'), account(sip, server));
     writeFileSync(join(folder, 'contacts'), '');
     const process = new Process('baresip', ['-f', folder], { cwd: folder });
