@@ -41,6 +41,8 @@ export interface ClientRequestOptions {
   amend?: (headers: SipHeaders, response: SipResponse) => boolean;
   /** False: it has been given up, and is not to be tried with another server. */
   wanted?: () => boolean;
+  /** A request of which nothing at all was heard for so long ends with 408, where there is no other server. */
+  answerWithinMs?: number | undefined;
 }
 
 /** A server that asks for more is asked again all the same. */
@@ -157,7 +159,13 @@ export class ClientRequest {
     });
     this.#transaction = transaction;
     this.#losePatience();
-    if (this.#ways?.more) this.#patience = timers.set(config.nextServer, () => void this.#moveOn());
+    const patienceMs = this.#ways?.more ? config.nextServer : this.#options.answerWithinMs;
+    if (patienceMs === undefined) return;
+    this.#patience = timers.set(patienceMs, () => {
+      if (this.#moveOn()) return;
+      this.#transaction = undefined;
+      this.#end(localResponse(this.#request, 408));
+    });
   }
 
   #losePatience(): void {

@@ -305,3 +305,42 @@ describe('RFC 3263 section 5: an answer whose connection is gone', () => {
     sessions[0]?.bye();
   });
 });
+
+describe('a call with a limit for the first sign of life', () => {
+  it('ends with 408, and what happens later is stopped', async () => {
+    const silent = await peer('192.0.2.3');
+    const request = new SipRequest('INVITE', 'sip:x@192.0.2.3', { body: 'v=0' });
+    const target = { protocol: 'udp' as const, host: '192.0.2.3', port: 5060 };
+    const session = client.invite({ request, target, answerWithinMs: 3_000 });
+    const heard: number[] = [];
+    session.on('rejected', ({ status }) => heard.push(status));
+    await clock.advance(2_999);
+    expect(heard).toEqual([]);
+    await clock.advance(1);
+    expect(heard).toEqual([408]);
+    silent.respond(silent.lastRequest('INVITE'), 100);
+    await clock.advance(10);
+    expect(silent.news()).toContain('CANCEL');
+    silent.respond(silent.lastRequest('CANCEL'), 200);
+    silent.respond(silent.lastRequest('INVITE'), 200, tagged);
+    await clock.advance(10);
+    expect(silent.news()).toEqual(['ACK', 'BYE']);
+    silent.respond(silent.lastRequest('BYE'), 200);
+  });
+
+  it('goes on when there was one', async () => {
+    const callee = await peer('192.0.2.3');
+    const request = new SipRequest('INVITE', 'sip:x@192.0.2.3', { body: 'v=0' });
+    const target = { protocol: 'udp' as const, host: '192.0.2.3', port: 5060 };
+    const session = client.invite({ request, target, answerWithinMs: 3_000 });
+    const heard: number[] = [];
+    session.on('rejected', ({ status }) => heard.push(status));
+    await clock.advance(1_000);
+    callee.respond(callee.lastRequest('INVITE'), 100);
+    await clock.advance(20_000);
+    expect(heard).toEqual([]);
+    callee.respond(callee.lastRequest('INVITE'), 486, tagged);
+    await clock.advance(10);
+    expect(heard).toEqual([486]);
+  });
+});

@@ -253,6 +253,27 @@ it('pings: WebSocket ping and RFC 5626 CRLF, answered, unanswered, and on a clos
   }
 });
 
+it.each([
+  ['a head', 'OPTIONS sip:x@10.0.0.1 SIP/2.0\r\nX-Long: '],
+  ['a body', 'OPTIONS sip:x@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 10.0.0.4\r\nContent-Length: 900\r\n\r\n'],
+])(
+  'closes a connection on which %s never ends, however often a byte comes (slow-loris)',
+  async (_what, begun) => {
+    const stranger = network.host('10.0.0.4').connectTcp({ host: '10.0.0.1', port: 5060 });
+    let closed = false;
+    stranger.handle({ open() {}, data() {}, close: () => (closed = true) });
+    await clock.advance(100);
+    stranger.write(Buffer.from(begun));
+    for (let second = 0; second < 28; second++) {
+      await clock.advance(1_000);
+      stranger.write(Buffer.from('a'));
+    }
+    expect([closed, server.stats().flows]).toEqual([false, 1]);
+    await clock.advance(9_000);
+    expect([closed, server.stats().flows]).toEqual([true, 0]);
+  },
+);
+
 it('uses one TCP connection for many requests, closes it when idle, and not while somebody watches it', async () => {
   const target = { protocol: 'tcp', host: '10.0.0.1', port: 5060 } as const;
   const all = Array.from({ length: 5 }, () =>

@@ -58,7 +58,7 @@ export class Incoming implements IncomingRequest {
 const tagKey = randomBytes(16);
 
 /** Section 8.2.7: a stateless UAS gives each copy of a request the same To tag. */
-function steadyTag(transactionKey: string): string {
+export function steadyTag(transactionKey: string): string {
   return createHmac('sha256', tagKey).update(transactionKey).digest('hex').slice(0, 12);
 }
 

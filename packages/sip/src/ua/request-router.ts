@@ -10,20 +10,20 @@ import {
 import { eventOf } from '../subscription/subscription-headers.ts';
 import { newTag } from '../transaction/ids.ts';
 import { responseTo } from '../transaction/response.ts';
-import { tagOf } from '../transaction/transaction-key.ts';
+import { serverKey, tagOf } from '../transaction/transaction-key.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import { stampVia } from '../transport/via.ts';
 import { descriptionOf } from './body.ts';
 import { allow, type UaContext } from './context.ts';
-import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
+import { answerUntaken, buildResponse, Incoming, steadyTag } from './incoming.ts';
 import { tooBrief } from './session-refresher.ts';
-import type { IncomingRequest, MessageOptions } from './types.ts';
+import type { IncomingRequest, MessageOptions, StatelessAnswer } from './types.ts';
 import { subscriberKey } from './uac-subscription.ts';
 import { UasInviteSession } from './uas-session.ts';
 
 /** What the stack's owner is asked. */
 export interface RouterOwner {
-  screen(request: SipRequest, flow: BaseFlow): boolean;
+  screen(request: SipRequest, flow: BaseFlow): boolean | StatelessAnswer;
   /** False if nobody takes INVITEs. */
   invite(session: UasInviteSession): boolean;
   /** False if nobody took it. */
@@ -69,7 +69,7 @@ export class RequestRouter {
   refuse(request: SipRequest, via: Via, flow: BaseFlow, answer: { status: number; reason?: string }): void {
     // Without these headers nobody could match the answer, so it is most likely no SIP at all.
     const answerable = ['From', 'To', 'Call-ID', 'CSeq'].every((name) => request.headers.has(name));
-    if (request.method === 'ACK' || !answerable || !this.#owner.screen(request, flow)) return;
+    if (request.method === 'ACK' || !answerable || this.#owner.screen(request, flow) !== true) return;
     const { transport, counters } = this.#context;
     try {
       const bytes = serializeMessage(responseTo(request, answer.status, newTag(), answer.reason));
@@ -79,6 +79,16 @@ export class RequestRouter {
       // What is wrong with the request may be what we would have to copy into the response.
       counters.garbage++;
     }
+  }
+
+  /** Section 8.2.7; over UDP, whose sources are easily forged, no more than what came. */
+  #answerOnce(request: SipRequest, via: Via, flow: BaseFlow, { status, headers }: StatelessAnswer): void {
+    const { transport, counters } = this.#context;
+    const to = { request, tag: steadyTag(serverKey(request, via)) };
+    const bytes = serializeMessage(buildResponse(this.#context, to, status, headers ? { headers } : {}));
+    if (!flow.reliable && bytes.length > serializeMessage(request).length) return;
+    counters.sent++;
+    transport.responseFlow(via, flow)?.send(bytes, () => counters.transportErrors++);
   }
 
   #receiveAck(ack: SipRequest, via: Via, flow: BaseFlow): void {
@@ -106,8 +116,10 @@ export class RequestRouter {
     }
     const entry = this.#dialogOf(request);
     const subscriber = entry || request.method !== 'NOTIFY' ? undefined : this.#subscriberOf(request);
-    if (!entry && !subscriber && !this.#owner.screen(request, flow)) {
+    const admitted = entry !== undefined || subscriber !== undefined || this.#owner.screen(request, flow);
+    if (admitted !== true) {
       counters.screened++;
+      if (admitted && request.method !== 'CANCEL') this.#answerOnce(request, via, flow, admitted);
       return;
     }
     if (transactions.servers >= this.#owner.maxServerTransactions) {
@@ -191,7 +203,7 @@ export class RequestRouter {
   #receiveCancel(cancel: SipRequest, via: Via, flow: BaseFlow): void {
     const { transactions, counters } = this.#context;
     const cancelled = transactions.matchCancel(cancel, via);
-    if (!cancelled && !this.#owner.screen(cancel, flow)) {
+    if (!cancelled && this.#owner.screen(cancel, flow) !== true) {
       counters.screened++;
       return;
     }

@@ -55,8 +55,12 @@ export interface SipStackOptions {
    * A refresh by re-INVITE repeats the session description that this side gave last, and its answer is passed over.
    */
   sessionTimer?: SessionIntervals;
-  /** Asked for each request outside a dialog before a transaction exists; false drops it in silence. */
-  screen?: (request: SipRequest, flow: Flow) => boolean;
+  /**
+   * Asked for each request outside a dialog before a transaction exists; false drops it in silence. An answer, such as a
+   * challenge, is sent once, over UDP only if it is no larger than the request, and nothing is kept; what cannot be
+   * answered so (CANCEL, malformed requests) is dropped then.
+   */
+  screen?: (request: SipRequest, flow: Flow) => boolean | StatelessAnswer;
   /** Sockets; tests give a network in memory. */
   network?: Network;
   /** How the DNS is asked, to locate servers (RFC 3263). */
@@ -226,6 +230,17 @@ export interface InviteOptions {
   request: SipRequest;
   target: Target;
   credentials?: Credentials;
+  /**
+   * A callee (of several servers, the last one) of whom nothing at all was heard for so long, in milliseconds, has not
+   * answered: `rejected` with 408. What it does later is cancelled or hung up. Default: 64*T1.
+   */
+  answerWithinMs?: number;
+}
+
+/** An answer to a request of which nothing is kept (RFC 3261 section 8.2.7). */
+export interface StatelessAnswer {
+  status: number;
+  headers?: Array<[string, string]>;
 }
 
 export interface RequestHandlers {

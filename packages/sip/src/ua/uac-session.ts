@@ -64,6 +64,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
       credentials: options.credentials,
       amend: (headers, response) => this.#cancel === 'no' && this.refresher.raise(headers, response),
       wanted: () => this.#cancel === 'no',
+      answerWithinMs: options.answerWithinMs,
       user: {
         sending: (sent, flow) => {
           this.way.last = flow;
