@@ -6,6 +6,9 @@ const peers = [
   { command: 'baresip', package: 'baresip', without: 'the softphone tests with baresip' },
   { command: 'chromium', package: 'chromium', without: 'the tests in a real browser' },
   { command: 'dnsmasq', package: 'dnsmasq-base', without: 'the tests of locating servers by DNS' },
+  { command: 'kamailio', package: 'kamailio', without: 'the tests behind Kamailio' },
+  { command: 'iptables', package: 'iptables', without: 'the tests that cut devices off' },
+  { command: 'ip', package: 'iproute2', without: 'the tests that cut devices off' },
   { command: 'openssl', package: 'openssl', without: 'the tests of TLS, and of DTLS with OpenSSL' },
 ];
 

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ToneDetector } from '@ringthrough/rtp';
+import type { NetworkHost } from './network.ts';
 import type { SipCredentials } from './person.ts';
 import { freePort } from './ports.ts';
 import { Process, until } from './process.ts';
@@ -12,8 +13,16 @@ export interface BaresipOptions {
   server: { host: string; port: number };
   /** Spoken into every call; 8 kHz 16-bit mono WAV. */
   speaks: string;
+  /** Default: UDP. */
+  transport?: 'udp' | 'tcp';
   /** It subscribes to waiting messages (RFC 3842). */
   messageWaiting?: boolean;
+  /** How long it asks to be registered for; it comes again before that. */
+  registerSeconds?: number;
+  /** The proxy that all its requests go to (`outbound` of baresip); default: the server itself. */
+  proxy?: { host: string; port: number };
+  /** Where it runs; default: here, on loopback. */
+  on?: NetworkHost;
 }
 
 /** One line of ctrl_tcp; `event` tells it from the answer to a command. */
@@ -45,17 +54,21 @@ export class Baresip {
   }
 
   /** Starts it and waits until it is registered. */
-  static async start({ sip, server, speaks, messageWaiting }: BaresipOptions): Promise<Baresip> {
+  static async start(options: BaresipOptions): Promise<Baresip> {
+    const { speaks, on } = options;
     const folder = mkdtempSync(join(tmpdir(), 'baresip-'));
     const [sipPort, controlPort] = [await freePort(), await freePort()];
-    writeFileSync(join(folder, 'config'), config(folder, speaks, sipPort, controlPort));
-    if (messageWaiting) appendFileSync(join(folder, 'config'), 'module_app mwi.so\n');
-    writeFileSync(join(folder, 'accounts'), account(sip, server));
+    const address = on?.address ?? '127.0.0.1';
+    const sipListen = `${address}:${sipPort}\n${on ? '' : 'net_interface 127.0.0.1'}`;
+    writeFileSync(join(folder, 'config'), config(folder, speaks, sipListen, `${address}:${controlPort}`));
+    if (options.messageWaiting) appendFileSync(join(folder, 'config'), 'module_app mwi.so\n');
+    writeFileSync(join(folder, 'accounts'), account(options));
     writeFileSync(join(folder, 'contacts'), '');
-    const process = new Process('baresip', ['-f', folder], { cwd: folder });
+    const [command = '', ...args] = on ? on.command('baresip', ['-f', folder]) : ['baresip', '-f', folder];
+    const process = new Process(command, args, { cwd: folder });
     try {
       await process.waitFor(/baresip is ready/);
-      const baresip = new Baresip(process, folder, await open(controlPort));
+      const baresip = new Baresip(process, folder, await open(controlPort, address));
       await process.waitFor(/200 OK/);
       return baresip;
     } catch (error) {
@@ -136,19 +149,22 @@ function toneMs(path: string, hz: number): number {
   return detector.heardMs(hz);
 }
 
-function open(port: number): Promise<Socket> {
+function open(port: number, host: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(socket));
+    const socket = connect(port, host, () => resolve(socket));
     socket.once('error', reject);
   });
 }
 
-const account = (sip: SipCredentials, server: { host: string; port: number }) =>
-  `<sip:${sip.user}@${server.host}:${server.port};transport=udp>;auth_user=${sip.user};auth_pass=${sip.password};regint=60;audio_codecs=PCMA/8000/1,PCMU/8000/1\n`;
+function account({ sip, server, transport = 'udp', registerSeconds = 60, proxy }: BaresipOptions): string {
+  const address = `<sip:${sip.user}@${server.host}:${server.port};transport=${transport}>`;
+  const outbound = proxy ? `;outbound="sip:${proxy.host}:${proxy.port};transport=${transport}"` : '';
+  const secret = `auth_user=${sip.user};auth_pass=${sip.password}`;
+  return `${address};${secret}${outbound};regint=${registerSeconds};audio_codecs=PCMA/8000/1,PCMU/8000/1\n`;
+}
 
-const config = (folder: string, speaks: string, sipPort: number, controlPort: number) => `
-sip_listen 127.0.0.1:${sipPort}
-net_interface 127.0.0.1
+const config = (folder: string, speaks: string, sipListen: string, control: string) => `
+sip_listen ${sipListen}
 audio_path /usr/share/baresip
 audio_source aufile,${speaks}
 ausrc_srate 8000
@@ -164,5 +180,5 @@ module sndfile.so
 module_app account.so
 module_app contact.so
 module_app menu.so
-ctrl_tcp_listen 127.0.0.1:${controlPort}
+ctrl_tcp_listen ${control}
 `;

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 
+type Peer = 'sipp' | 'baresip' | 'chromium' | 'openssl' | 'kamailio' | 'linphone-daemon' | 'sipsak' | 'svmap';
+
 /**
  * Whether a real peer is on this machine. `npm test` installs them when it may; in CI a missing one is an error,
  * so that nothing is skipped there.
  */
-export function hasPeer(command: 'sipp' | 'baresip' | 'chromium' | 'openssl'): boolean {
+export function hasPeer(command: Peer): boolean {
   const found = spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
   if (!found && process.env.CI) throw new Error(`${command} is missing; in CI no test is skipped`);
   return found;

@@ -13,6 +13,8 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const C_NUMBER = '+14155559000';
 
 export interface RingthroughOptions {
+  /** Where it listens; default: loopback. */
+  host?: string;
   /** Merged over the test configuration, one level deep. */
   config?: Record<string, Record<string, unknown>>;
   /** Where the test carrier's switch sends from; default: a free port. */
@@ -26,6 +28,7 @@ export interface RingthroughOptions {
 /** The real server as a process of its own, on free ports with a data folder of its own, and a carrier that takes its SMS. */
 export class Ringthrough {
   readonly folder: string;
+  readonly host: string;
   readonly httpPort: number;
   readonly sipPort: number;
   readonly webrtcPort: number;
@@ -42,6 +45,7 @@ export class Ringthrough {
   ) {
     this.#processor = processor;
     this.folder = parts.folder;
+    this.host = parts.host;
     this.httpPort = parts.httpPort;
     this.sipPort = parts.sipPort;
     this.webrtcPort = parts.webrtcPort;
@@ -54,16 +58,17 @@ export class Ringthrough {
   static async start(options: RingthroughOptions = {}): Promise<Ringthrough> {
     const folder = mkdtempSync(join(tmpdir(), 'ringthrough-'));
     const sms = await SmsInbox.start();
+    const { host = '127.0.0.1' } = options;
     const [httpPort, sipPort, webrtcPort] = [await freePort(), await freePort(), await freePort()];
     const trunkPort = options.trunkPort ?? (await freePort());
     const rtpStart = await freeRange(200);
     const rtpPorts = { min: rtpStart, max: rtpStart + 199 };
     const config: Record<string, unknown> = {
       dataDir: join(folder, 'data'),
-      http: { host: '127.0.0.1', port: httpPort },
+      http: { host, port: httpPort },
       // SIPp's requests are shorter than those of telephones.
-      sip: { host: '127.0.0.1', port: sipPort, guard: { maxUdpAnswerRatio: 2 } },
-      media: { host: '127.0.0.1', webrtcPort, rtpPorts },
+      sip: { host, port: sipPort, guard: { maxUdpAnswerRatio: 2 } },
+      media: { host, webrtcPort, rtpPorts },
       lab: { enabled: options.lab ?? false },
       // SIPp registers in one run and answers in another: in between there is nobody to ask.
       registration: { softphonePingSeconds: 0 },
@@ -76,6 +81,7 @@ export class Ringthrough {
     const process = launch(folder, options.processor);
     const server = new Ringthrough({
       folder,
+      host,
       httpPort,
       sipPort,
       webrtcPort,
@@ -90,7 +96,7 @@ export class Ringthrough {
   }
 
   get url(): string {
-    return `http${this.#secure ? 's' : ''}://127.0.0.1:${this.httpPort}`;
+    return `http${this.#secure ? 's' : ''}://${this.host}:${this.httpPort}`;
   }
 
   /** A number of /metrics; labels do not count. @throws when there is none of this name */

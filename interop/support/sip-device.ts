@@ -48,6 +48,18 @@ export class SipDevice {
     return media;
   }
 
+  /** Ends the newest call that it has accepted. */
+  hangUp(): void {
+    this.#calls.findLast(({ state }) => state === 'accepted' || state === 'confirmed')?.bye();
+  }
+
+  /** Resolves when nothing rings or is talked on any more. */
+  async quiet(): Promise<void> {
+    await until(() => this.#calls.every(({ state }) => state === 'terminated'), {
+      describe: () => `calls are ${this.#calls.map(({ state }) => state).join(', ')}`,
+    });
+  }
+
   async close(): Promise<void> {
     await this.#registration.stop();
     await Promise.all(this.#media.map((media) => media.close()));

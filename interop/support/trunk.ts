@@ -80,28 +80,33 @@ export class TrunkCall {
 
 /** The carrier's switch at the other end of the trunk, made of our own SIP and RTP libraries. */
 export class Trunk {
-  readonly #server: Ringthrough;
+  /** Where its calls go. */
+  readonly #to: number;
   readonly #stack: SipStack;
   readonly #calls: TrunkCall[] = [];
 
-  private constructor(server: Ringthrough, stack: SipStack) {
-    this.#server = server;
+  private constructor(to: number, stack: SipStack) {
+    this.#to = to;
     this.#stack = stack;
   }
 
   /** @param port where it sends from; the carrier's, unless it shall be a stranger */
-  static async open(server: Ringthrough, port = server.trunkPort): Promise<Trunk> {
+  static open(server: Ringthrough, port = server.trunkPort): Promise<Trunk> {
+    return Trunk.openTo(server.sipPort, port);
+  }
+
+  /** A switch whose calls go to a port of this machine, such as a border controller's. */
+  static async openTo(to: number, port: number): Promise<Trunk> {
     const listeners = [{ protocol: 'udp' as const, host: '127.0.0.1', port }];
     const stack = new SipStack({ userAgent: 'Test switch', listeners });
     await stack.start();
-    return new Trunk(server, stack);
+    return new Trunk(to, stack);
   }
 
   async call(options: TrunkCallOptions): Promise<TrunkCall> {
     const { called, caller = '+12125550199', codec = 'PCMA', listenFor } = options;
     const media = await MediaPeer.open({ kind: 'rtp', codec, ...(listenFor ? { listenFor } : {}) });
-    const { sipPort } = this.#server;
-    const request = new SipRequest('INVITE', options.uri ?? `sip:${C_NUMBER}@127.0.0.1:${sipPort}`, {
+    const request = new SipRequest('INVITE', options.uri ?? `sip:${C_NUMBER}@127.0.0.1:${this.#to}`, {
       headers: [
         ['From', `"Caller" <sip:${caller}@carrier.example>`],
         ['To', `<sip:${C_NUMBER}@127.0.0.1>`],
@@ -111,7 +116,7 @@ export class Trunk {
       ],
       body: Buffer.from(media.sdp()),
     });
-    const target = { protocol: 'udp' as const, host: '127.0.0.1', port: sipPort };
+    const target = { protocol: 'udp' as const, host: '127.0.0.1', port: this.#to };
     const call = new TrunkCall(this.#stack.invite({ request, target }), media);
     this.#calls.push(call);
     return call;

@@ -22,6 +22,8 @@ export interface WebDeviceOptions {
   origin: string;
   /** What its microphone hears, again and again: 48 kHz WAV. */
   microphone: string;
+  /** What starts the browser; default: Debian's Chromium, here. */
+  executable?: string;
   /** Of the certificate that the browser is to believe: SHA-256 of its public key, base64. */
   believedKey?: string;
 }
@@ -41,11 +43,12 @@ export class WebDevice {
     this.context = context;
   }
 
-  static async open({ origin, microphone, believedKey }: WebDeviceOptions): Promise<WebDevice> {
+  static async open({ origin, microphone, executable, believedKey }: WebDeviceOptions): Promise<WebDevice> {
     const browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
+      executablePath: executable ?? '/usr/bin/chromium',
       args: [
         ...flags,
+        `--unsafely-treat-insecure-origin-as-secure=${origin}`,
         ...(believedKey ? [`--ignore-certificate-errors-spki-list=${believedKey}`] : []),
         `--use-file-for-fake-audio-capture=${microphone}`,
       ],
