@@ -51,6 +51,11 @@ export class StreamFramer {
     return this.#end - this.#start;
   }
 
+  /** Whether a message has begun that is not complete. */
+  get inMessage(): boolean {
+    return this.#head !== undefined || this.#end > this.#start;
+  }
+
   /** Says that the last `pong` was one, and not the first half of a ping: the next CRLF begins anew. */
   pongTaken(): void {
     this.#emptyLines = 0;

@@ -157,10 +157,13 @@ export class ConnectionPool {
         const oldest = clock.now() - limits.idleConnectionMs;
         for (const flow of [...this.#connections, ...this.#webSockets])
           if (flow.lastUsed < oldest && !flow.watched) flow.close();
-        for (const connection of this.#connections) connection.keepAlive();
+        for (const connection of this.#connections) {
+          connection.endSlowMessage();
+          connection.keepAlive();
+        }
         if (this.size > 0 && !this.#closed) this.#armSweep();
       },
-      Math.min(limits.idleConnectionMs / 10, limits.keepAliveMs / 4),
+      Math.min(limits.idleConnectionMs / 10, limits.keepAliveMs / 4, limits.messageTimeoutMs / 4),
     );
   }
 }

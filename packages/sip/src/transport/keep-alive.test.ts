@@ -119,7 +119,7 @@ it('asks a peer that never answers once, and does not take it for dead', async (
 });
 
 it('whatever comes in after the question is a sign of life', async () => {
-  const server = await stackAt('10.0.0.1');
+  const server = await stackAt('10.0.0.1', { messageTimeoutMs: 1_000_000 });
   const { socket, got } = rawPeer();
   await clock.advance(45_000);
   expect(got.join('')).toBe('\r\n\r\n');

@@ -24,6 +24,8 @@ export class TcpConnection extends BaseFlow {
   #open: boolean;
   #lastUsed: number;
   #lastHeard: number;
+  /** When the message began that is not complete yet. */
+  #begun: number | undefined;
   /** When a keep-alive of ours left that nothing has come after. */
   #asked: number | undefined;
   #pongDue = false;
@@ -121,6 +123,13 @@ export class TcpConnection extends BaseFlow {
     });
   }
 
+  /** To be called every few seconds. Whoever sends a byte now and then for ever is closed (slow-loris). */
+  endSlowMessage(): void {
+    if (this.closed || this.#begun === undefined) return;
+    if (this.#clock.now() - this.#begun < this.#limits.messageTimeoutMs) return;
+    this.#abandon(new Error('the message was not complete in time'));
+  }
+
   /**
    * To be called every few seconds: keeps the way through NATs open and finds a peer that is gone. One that never
    * answered is asked once, late enough for the kernel's own probes to have told if it is gone (`streamOptions`).
@@ -145,7 +154,10 @@ export class TcpConnection extends BaseFlow {
     this.#asked = undefined;
     for (const item of this.#framer.push(bytes)) {
       if (this.closed) return;
-      if (!('keepAlive' in item)) this.#lastUsed = this.#lastHeard;
+      if (!('keepAlive' in item)) {
+        this.#lastUsed = this.#lastHeard;
+        this.#begun = undefined;
+      }
       if ('message' in item) this.#events?.message(item.message);
       else if ('error' in item) {
         this.#events?.malformed(item.error, item.partial);
@@ -153,6 +165,8 @@ export class TcpConnection extends BaseFlow {
       } else if (item.keepAlive === 'ping') this.#answerPing();
       else this.#pong();
     }
+    if (this.#framer.inMessage) this.#begun ??= this.#lastHeard;
+    else this.#begun = undefined;
   }
 
   #pong(): void {

@@ -75,6 +75,8 @@ export interface StackLimits extends SipLimits {
   maxConnectionsPerAddress: number;
   /** Bytes waiting to be written to one connection; beyond, the connection is closed. */
   maxBufferedBytes: number;
+  /** From the first byte of a message on a TCP or TLS connection to its last; beyond, the connection is closed. */
+  messageTimeoutMs: number;
   /** A connection that carried no message for so long, and that nobody watches, is closed. */
   idleConnectionMs: number;
   /** A TCP or TLS connection on which the peer was not heard for so long is asked whether it lives (double CRLF). */
@@ -115,6 +117,7 @@ export const defaultLimits: StackLimits = {
   maxConnections: 2_000,
   maxConnectionsPerAddress: 200,
   maxBufferedBytes: 1 << 20,
+  messageTimeoutMs: 30_000,
   idleConnectionMs: 600_000,
   keepAliveMs: 20_000,
   keepAliveTimeoutMs: 10_000,
