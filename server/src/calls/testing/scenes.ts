@@ -1,5 +1,6 @@
+import { RawPeer } from '@ringthrough/sip/testing';
 import { expect } from 'vitest';
-import type { TestCaller, TestDevice } from './test-peers.ts';
+import { server, type TestCaller, type TestDevice } from './test-peers.ts';
 import { CallWorld } from './world.ts';
 
 /** The world of the test that runs; a test file closes it after each test. */
@@ -36,6 +37,13 @@ export async function connected(
   await world.until('the caller is answered', () => caller.final !== undefined);
   await world.until('it is connected', () => world.calls.active()[0]?.state === 'connected');
   return { caller, devices };
+}
+
+/** A softphone that has registered, and whose every message a test now writes by itself. */
+export async function rawDevice(): Promise<RawPeer> {
+  const device = await world.device();
+  await world.wait(device.stack.close());
+  return RawPeer.bind(world.network, { host: device.host, port: 5060 }, server);
 }
 
 /** The one record of the one call. */

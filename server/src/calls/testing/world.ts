@@ -272,7 +272,7 @@ export class CallWorld {
     });
     this.stack = new SipStack({
       userAgent: 'Ringthrough',
-      listeners: [server],
+      listeners: [server, { ...server, protocol: 'tcp' }],
       clock,
       network: this.network.host(server.host),
       screen: (request, flow) => this.calls.screen(request, flow),
