@@ -30,7 +30,11 @@ async function main(): Promise<void> {
   port.on('message', (request: Request) => {
     const { id } = request;
     engine.execute(request.command, request.args as never).then(
-      (value) => say({ type: 'result', id, value }),
+      (value) => {
+        say({ type: 'result', id, value });
+        // Nothing is open any more but this: the thread ends when everything said has left.
+        if (request.command === 'close') port.unref();
+      },
       (error: unknown) => {
         const code = error instanceof MediaError ? error.code : undefined;
         say({ type: 'error', id, code, message: error instanceof Error ? error.message : String(error) });

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { MediaError } from '../media-plane.ts';
 import type { CommandName, Commands, FromWorker, LegEvent, LogLevel, WorkerConfig } from './protocol.ts';
+import { WorkerEnd } from './worker-end.ts';
 
 /** The part of pino that the media plane uses. */
 export type MediaLog = Record<LogLevel, (data: Record<string, unknown>, message: string) => void>;
@@ -30,14 +31,20 @@ interface Pending {
 export class WorkerClient {
   readonly webrtcPort: number;
   readonly #worker: Worker;
+  readonly #end: WorkerEnd;
   readonly #pending = new Map<number, Pending>();
   readonly #hooks: WorkerHooks;
   #nextId = 1;
   #gone: MediaError | undefined;
   #closing = false;
 
-  private constructor(worker: Worker, webrtcPort: number, hooks: WorkerHooks) {
+  private constructor(
+    { worker, end }: { worker: Worker; end: WorkerEnd },
+    webrtcPort: number,
+    hooks: WorkerHooks,
+  ) {
     this.#worker = worker;
+    this.#end = end;
     this.webrtcPort = webrtcPort;
     this.#hooks = hooks;
     worker.on('message', (message: FromWorker) => this.#receive(message));
@@ -48,6 +55,9 @@ export class WorkerClient {
   /** @throws MediaListenError when the WebRTC port is taken. */
   static async start(config: WorkerConfig, hooks: WorkerHooks): Promise<WorkerClient> {
     const worker = new Worker(new URL('./media-worker.ts', import.meta.url), { workerData: config });
+    const end = new WorkerEnd(worker, () =>
+      hooks.log.warn({}, 'media worker does not end, so it is terminated'),
+    );
     const webrtcPort = await new Promise<number>((resolve, reject) => {
       worker.once('error', reject);
       worker.once('message', (message: FromWorker) => {
@@ -57,10 +67,10 @@ export class WorkerClient {
         else reject(new Error('media worker said something else than ready'));
       });
     }).catch(async (error) => {
-      await worker.terminate();
+      await end.reached();
       throw error;
     });
-    return new WorkerClient(worker, webrtcPort, hooks);
+    return new WorkerClient({ worker, end }, webrtcPort, hooks);
   }
 
   /** @throws MediaError as the command says; `closed` when the worker is gone. */
@@ -75,9 +85,10 @@ export class WorkerClient {
 
   async close(): Promise<void> {
     this.#closing = true;
+    const end = this.#end.reached();
     if (!this.#gone) await this.request('close', {}).catch(() => undefined);
     this.#lost('media plane is closed');
-    await this.#worker.terminate();
+    await end;
   }
 
   #receive(message: FromWorker): void {
