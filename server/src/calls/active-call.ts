@@ -255,8 +255,8 @@ export class ActiveCall {
     const leg = this.#legs.get(legId);
     try {
       if (leg === undefined) throw new Error('an unknown leg is to be connected');
-      const media = await leg.negotiate();
-      await this.#options.caller.connect(media);
+      const { caller } = this.#options;
+      const media = await leg.negotiate((own) => caller.connect(own));
       media.on('silent', () => this.#silent(leg));
       this.#winner = leg;
       this.post({ type: 'media-ready', legId });

@@ -70,9 +70,10 @@ export class CallerLeg implements CarrierLeg {
 
   /** Opens the media and answers the offer, without telling anybody yet. @throws MediaError */
   async prepare(callId: string): Promise<void> {
-    this.#leg = await this.#media.openLeg({ callId, kind: 'rtp', codecs: trunkCodecs });
-    const { offer } = this.session;
-    this.#sdp = offer === undefined ? await this.#leg.createOffer() : await this.#leg.acceptOffer(offer);
+    const wanted = { callId, kind: 'rtp', codecs: trunkCodecs } as const;
+    const { leg, sdp } = await this.#media.openDescribedLeg(wanted, this.session.offer);
+    this.#leg = leg;
+    this.#sdp = sdp;
   }
 
   async answer(): Promise<boolean> {

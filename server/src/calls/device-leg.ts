@@ -64,12 +64,12 @@ export class DeviceLeg {
     const { callId, device, codecs, media, legId, tell } = this.#options;
     try {
       const webrtc = device.transport === 'ws';
-      this.#media = await media.openLeg({
+      const { leg, sdp: offer } = await media.openDescribedLeg({
         callId,
         kind: webrtc ? 'webrtc' : 'rtp',
         codecs: webrtc ? ['opus', ...codecs] : codecs,
       });
-      const offer = await this.#media.createOffer();
+      this.#media = leg;
       if (this.#givenUp) throw new Error('given up before the INVITE was sent');
       this.#session = this.#options.inviter.invite({ request: this.#invite(offer), target: device.target });
       this.#listen(this.#session);
@@ -79,12 +79,15 @@ export class DeviceLeg {
     }
   }
 
-  /** Takes the device's SDP answer. @throws MediaError */
-  async negotiate(): Promise<MediaLeg> {
+  /**
+   * Takes the device's SDP answer and connects its media. The media plane does things in order, so both are asked for
+   * at once. @throws MediaError
+   */
+  async negotiate(connect: (media: MediaLeg) => Promise<void>): Promise<MediaLeg> {
     const media = this.#media;
     const session = this.#session;
     if (media === undefined || session === undefined) throw new Error('a leg that never rang has answered');
-    await media.acceptAnswer(this.#answer);
+    await Promise.all([media.acceptAnswer(this.#answer), connect(media)]);
     this.#dialogMedia = new SessionMedia(session, media);
     this.#inConversation = true;
     return media;

@@ -132,6 +132,25 @@ export function describeMediaPlane(
         expect(answer).toContain('a=rtpmap:101 telephone-event/8000');
       });
 
+      it('a leg that is opened with its description: the answer to an offer, or an offer', async () => {
+        const before = await plane.stats();
+        const wanted = { callId: 'call', kind: 'rtp', codecs: ['PCMA', 'PCMU'] } as const;
+        const caller = await openPeer({ kind: 'rtp', codec: 'PCMU' });
+        const answered = await plane.openDescribedLeg(wanted, caller.sdp());
+        expect(answered.sdp).toMatch(/m=audio \d+ RTP\/AVP 0 101\r\n/);
+        const offering = await plane.openDescribedLeg(wanted);
+        expect(offering.sdp).toMatch(/m=audio \d+ RTP\/AVP 8 0 101\r\n/);
+        const callee = await openPeer({ kind: 'rtp', codec: 'PCMU' });
+        // In order, without waiting for one another.
+        await Promise.all([
+          offering.leg.acceptAnswer(callee.sdp()),
+          plane.connect(answered.leg, offering.leg),
+        ]);
+        await Promise.all([answered.leg.close(), offering.leg.close()]);
+        await expect(plane.openDescribedLeg(wanted, 'v=1')).rejects.toMatchObject({ code: 'bad-sdp' });
+        expect(await plane.stats()).toEqual(before);
+      });
+
       it('refuses media lines it does not know, in their places', async () => {
         const leg = await openLeg('webrtc', ['opus']);
         const peer = await openPeer({ kind: 'webrtc', codec: 'opus' });

@@ -18,8 +18,19 @@ export interface OpenLegOptions {
   codecs: readonly CodecName[];
 }
 
+export interface DescribedLeg {
+  leg: MediaLeg;
+  sdp: string;
+}
+
 export interface MediaPlane {
   openLeg(options: OpenLegOptions): Promise<MediaLeg>;
+  /**
+   * `openLeg` with its first description in one step: the answer to `offer`, or an offer where there is none. When that
+   * fails, no leg is left.
+   * @throws MediaError `no-free-port`, `bad-sdp`, `no-common-codec`
+   */
+  openDescribedLeg(options: OpenLegOptions, offer?: string): Promise<DescribedLeg>;
   /** Bridges two negotiated legs of one call both ways, transcoding where their codecs differ. */
   connect(a: MediaLeg, b: MediaLeg): Promise<void>;
   stats(): Promise<MediaStats>;

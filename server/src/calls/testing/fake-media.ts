@@ -40,6 +40,16 @@ export class FakeMedia implements MediaPlane {
     return leg;
   }
 
+  async openDescribedLeg(options: OpenLegOptions, offer?: string) {
+    const leg = await this.openLeg(options);
+    try {
+      return { leg, sdp: await (offer === undefined ? leg.createOffer() : leg.acceptOffer(offer)) };
+    } catch (error) {
+      await leg.close();
+      throw error;
+    }
+  }
+
   async connect(a: MediaLeg, b: MediaLeg): Promise<void> {
     const [left, right] = [a as FakeLeg, b as FakeLeg];
     if (!left.negotiated || !right.negotiated) throw new MediaError('wrong-state', 'not negotiated');

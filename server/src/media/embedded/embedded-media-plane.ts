@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import {
+  type DescribedLeg,
   type LegKind,
   type LegReport,
   MediaError,
@@ -13,7 +14,7 @@ import {
   type RecordingResult,
   type RecordOptions,
 } from '../media-plane.ts';
-import type { LegEvent } from './protocol.ts';
+import type { Commands, LegEvent } from './protocol.ts';
 import { type MediaLog, WorkerClient } from './worker-client.ts';
 
 export interface EmbeddedMediaPlaneOptions {
@@ -99,18 +100,31 @@ export class EmbeddedMediaPlane implements MediaPlane {
   }
 
   async openLeg(options: OpenLegOptions): Promise<MediaLeg> {
+    const { leg } = await this.#open(options, (worker, args) => worker.request('openLeg', args));
+    return leg;
+  }
+
+  async openDescribedLeg(options: OpenLegOptions, offer?: string): Promise<DescribedLeg> {
+    const { leg, result } = await this.#open(options, (worker, args) =>
+      worker.request('openDescribedLeg', { ...args, offer }),
+    );
+    return { leg, sdp: result };
+  }
+
+  async #open<T>(
+    { callId, kind, codecs }: OpenLegOptions,
+    command: (worker: WorkerClient, args: Commands['openLeg']['args']) => Promise<T>,
+  ): Promise<{ leg: EmbeddedLeg; result: T }> {
     const worker = await this.#worker;
     const legId = randomBytes(9).toString('base64url');
-    const leg = new EmbeddedLeg({ id: legId, kind: options.kind, worker, legs: this.#legs });
+    const leg = new EmbeddedLeg({ id: legId, kind, worker, legs: this.#legs });
     this.#legs.set(legId, leg);
-    const args = { legId, callId: options.callId, kind: options.kind, codecs: [...options.codecs] };
     try {
-      await worker.request('openLeg', args);
+      return { leg, result: await command(worker, { legId, callId, kind, codecs: [...codecs] }) };
     } catch (error) {
       this.#legs.delete(legId);
       throw error;
     }
-    return leg;
   }
 
   async connect(a: MediaLeg, b: MediaLeg): Promise<void> {

@@ -39,6 +39,7 @@ export class MediaEngine {
     });
     this.#handlers = {
       openLeg: (args) => this.#openLeg(args),
+      openDescribedLeg: (args) => this.#openDescribedLeg(args),
       createOffer: async ({ legId }) => this.#leg(legId).createOffer(),
       acceptAnswer: async ({ legId, sdp }) => void (await this.#leg(legId).acceptAnswer(sdp)),
       acceptOffer: async ({ legId, sdp }) => this.#leg(legId).acceptOffer(sdp),
@@ -97,6 +98,17 @@ export class MediaEngine {
     this.#legs.set(legId, leg);
     this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
     return undefined;
+  }
+
+  async #openDescribedLeg({ offer, ...args }: Commands['openDescribedLeg']['args']): Promise<string> {
+    await this.#openLeg(args);
+    const leg = this.#leg(args.legId);
+    try {
+      return offer === undefined ? leg.createOffer() : await leg.acceptOffer(offer);
+    } catch (error) {
+      await this.#closeLeg(leg);
+      throw error;
+    }
   }
 
   /** A broken invariant ends that leg, not the process. */

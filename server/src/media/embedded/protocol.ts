@@ -23,6 +23,10 @@ export interface WorkerConfig {
 /** Every command, with its arguments and its result, as they cross the thread boundary. Packets never do. */
 export interface Commands {
   openLeg: { args: { legId: string; callId: string; kind: LegKind; codecs: CodecName[] }; result: undefined };
+  openDescribedLeg: {
+    args: { legId: string; callId: string; kind: LegKind; codecs: CodecName[]; offer: string | undefined };
+    result: string;
+  };
   createOffer: { args: { legId: string }; result: string };
   acceptAnswer: { args: { legId: string; sdp: string }; result: undefined };
   acceptOffer: { args: { legId: string; sdp: string }; result: string };
