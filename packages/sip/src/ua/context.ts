@@ -37,6 +37,8 @@ export interface UaContext {
   contactUser: string | undefined;
   /** Option tags for Supported and Require. */
   supported: readonly string[];
+  /** More of them for Require, by method. */
+  supportedIn: Readonly<Record<string, readonly string[]>>;
   /** RFC 3262; undefined: PRACK is not known. */
   reliableProvisional: ReliableProvisional | undefined;
   /** RFC 4028; undefined: no session timer. */
@@ -82,6 +84,8 @@ export interface Way {
   pinned: BaseFlow | undefined;
   /** The flow on which the peer was heard last. */
   last: BaseFlow | undefined;
+  /** Where the peer is, whatever Contact it gives; a connection that it has opened to us is used before. */
+  home?: (() => Route) | undefined;
 }
 
 /**
@@ -94,6 +98,7 @@ export function flowFor(context: UaContext, dialog: Dialog, way: Way): Route {
   if (way.pinned && !way.pinned.closed) return way.pinned;
   const { last } = way;
   if (last?.reliable && !last.closed) return last;
+  if (way.home) return way.home();
   const uri = parseUri(dialog.nextHop);
   const protocol = uri && protocolOf(uri);
   if (!uri || !protocol || isUnreachable(uri.host, last)) {

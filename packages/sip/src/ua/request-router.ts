@@ -220,8 +220,9 @@ export class RequestRouter {
   /** Section 8.2.2.3: what the peer requires and we do not know. */
   #refuseExtension(request: SipRequest, via: Via, flow: BaseFlow): boolean {
     if (!request.headers.has('Require')) return false;
-    const { supported, transactions } = this.#context;
-    const unknown = request.headers.getAll('Require').filter((tag) => !supported.includes(tag.toLowerCase()));
+    const { supported, supportedIn, transactions } = this.#context;
+    const known = [...supported, ...(supportedIn[request.method] ?? [])];
+    const unknown = request.headers.getAll('Require').filter((tag) => !known.includes(tag.toLowerCase()));
     if (unknown.length === 0) return false;
     const transaction = transactions.serve(request, via, flow);
     const headers: Array<[string, string]> = unknown.map((tag) => ['Unsupported', tag]);

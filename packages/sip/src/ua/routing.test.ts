@@ -22,6 +22,7 @@ beforeEach(async () => {
     network: network.host('10.0.0.1'),
     listeners: [{ protocol: 'udp', host: '10.0.0.1', port: 5060 }],
     supported: ['path'],
+    supportedIn: { MESSAGE: ['outbound'] },
     screen: () => wanted,
     limits: { maxServerTransactions: 50 },
   });
@@ -136,6 +137,11 @@ it('8.2.2.3: refuses extensions it does not know, and only those', async () => {
   expect(peer.lastResponse(420).headers.getAll('Unsupported')).toEqual(['100rel']);
   const via = { Via: 'SIP/2.0/UDP 10.0.0.2:5070;branch=z9hG4bKpath', CSeq: '2 OPTIONS' };
   expect(await send(peer.request('OPTIONS', { ...via, Require: 'path' }))).toEqual(['200 OPTIONS']);
+  const again = (n: number) => ({ Via: `SIP/2.0/UDP 10.0.0.2:5070;branch=z9hG4bKm${n}` });
+  const outbound = (n: number, method: string) =>
+    send(peer.request(method, { ...again(n), CSeq: `${n} ${method}`, Require: 'outbound' }));
+  expect(await outbound(3, 'MESSAGE')).toEqual(['405 MESSAGE']);
+  expect(await outbound(4, 'OPTIONS')).toEqual(['420 OPTIONS']);
 });
 
 it('8.2.3: refuses a body it cannot read with 415, but finds SDP in a multipart one', async () => {

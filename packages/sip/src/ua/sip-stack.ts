@@ -145,6 +145,7 @@ export class SipStack {
       userAgent: options.userAgent,
       contactUser: options.contactUser,
       supported: optionTags(options),
+      supportedIn: options.supportedIn ?? {},
       reliableProvisional: options.reliableProvisional,
       sessionTimer: options.sessionTimer,
       dialogs: new Map(),

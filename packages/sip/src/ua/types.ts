@@ -41,6 +41,11 @@ export interface SipStackOptions {
   /** Option tags that we and the owner understand, for Supported and Require (RFC 3261 section 8.2.2.3). */
   supported?: string[];
   /**
+   * Option tags that the owner understands besides, in Require of requests of one method alone: a registrar's, such as
+   * `{ REGISTER: ['path', 'outbound'] }`.
+   */
+  supportedIn?: Readonly<Record<string, readonly string[]>>;
+  /**
    * Event packages that may be subscribed to (RFC 6665). SUBSCRIBE of another gets 489; of these it is a `request` for the
    * owner, who gives it to `SipStack.acceptSubscription`. Absent: nothing of this, SUBSCRIBE is a request like others.
    */
@@ -230,6 +235,11 @@ export interface InviteOptions {
   request: SipRequest;
   target: Target;
   credentials?: Credentials;
+  /**
+   * Requests in the dialog go where the INVITE went too (or where `moveTo` says), never to an address that the callee
+   * names in its Contact or Record-Route: for callees who are not to say where our packets go.
+   */
+  confined?: boolean;
   /**
    * A callee (of several servers, the last one) of whom nothing at all was heard for so long, in milliseconds, has not
    * answered: `rejected` with 408. What it does later is cancelled or hung up. Default: 64*T1.
