@@ -57,14 +57,17 @@ export class Authenticator {
     // could register the address of a trunk, whose calls would be taken for its own, or of somebody to be flooded.
     const client = flow.protocol === 'udp' ? flow.remote.host : '';
     const username = this.#digest.usernameOf(request);
-    const device = username === undefined ? undefined : await directory.bySipUser(username);
+    const found = username === undefined ? undefined : directory.bySipUser(username);
+    const device = await found;
     const verdict = this.#digest.verify(request, () => device?.ha1, client);
     if (verdict.result === 'ok' && device !== undefined) {
       const { ha1: _, ...identity } = device;
       return { ok: true, device: identity };
     }
-    if (verdict.result === 'bad' && this.#digest.answersChallenge(request, client)) {
-      guard?.failed(flow, knows(flow));
+    if (verdict.result === 'bad') {
+      if (this.#digest.answersChallenge(request, client)) guard?.failed(flow, knows(flow));
+      // The store was asked for a name that nobody has; one that memory knows must not answer sooner.
+      if (username !== undefined && device !== undefined && device === found) await directory.read(username);
     }
     const offered = this.#digest.challenge({ stale: verdict.result === 'stale', client });
     const challenges = this.#fitting(request, flow, offered) ?? offered;

@@ -15,7 +15,7 @@ export class DeviceDirectory {
 
   /** Undefined when there is none of this name; a promise when the store has to be asked. */
   bySipUser(sipUser: string): DeviceWithSecret | Promise<DeviceWithSecret | undefined> {
-    return this.#cache.get(sipUser) ?? this.#read(sipUser);
+    return this.#cache.get(sipUser) ?? this.read(sipUser);
   }
 
   /** The device is gone: its secret counts no more. */
@@ -23,7 +23,8 @@ export class DeviceDirectory {
     this.#cache.forget(deviceId);
   }
 
-  async #read(sipUser: string): Promise<DeviceWithSecret | undefined> {
+  /** Past what is in memory. */
+  async read(sipUser: string): Promise<DeviceWithSecret | undefined> {
     const { removals } = this.#cache;
     const row = await this.#store
       .selectFrom('devices')

@@ -1,0 +1,144 @@
+import { answerChallenge, computeHa1, type Flow, SipHeaders, SipRequest } from '@ringthrough/sip';
+import { VirtualClock } from '@ringthrough/sip/testing';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { LocalFabric } from '../fabric/index.ts';
+import { createLogger } from '../log.ts';
+import { Registrar } from '../registration/index.ts';
+import { openStore, type Store } from '../store/index.ts';
+import { device, Person, TestHouse } from './testing.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const closers: Array<() => Promise<unknown>> = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** Before anything else takes its hashes from there. */
+const sink = await vi.hoisted(async () => {
+  const { default: crypto } = await import('node:crypto');
+  const { syncBuiltinESMExports } = await import('node:module');
+  const sink: { seen: string[] | undefined } = { seen: undefined };
+  const functions = crypto as unknown as Record<string, (...args: unknown[]) => unknown>;
+  for (const name of ['createHash', 'createHmac', 'timingSafeEqual', 'argon2', 'randomBytes']) {
+    const original = functions[name];
+    functions[name] = (...args) => {
+      const { memory, passes } = (args[1] ?? {}) as { memory?: number; passes?: number };
+      sink.seen?.push(name === 'argon2' ? `argon2 ${memory} KiB ${passes}` : name);
+      return original?.apply(crypto, args);
+    };
+  }
+  syncBuiltinESMExports();
+  return sink;
+});
+
+/**
+ * What takes time in finding out who somebody is: hashes with their cost, and statements of the store. Two answers that
+ * cost the same work take the same time, on any machine and under any load; a stopwatch would tell less.
+ */
+async function workOf(store: Store, run: () => Promise<unknown>): Promise<string[]> {
+  const seen: string[] = [];
+  sink.seen = seen;
+  const executor = store.getExecutor();
+  const { executeQuery } = executor;
+  executor.executeQuery = function (this: typeof executor, query, ...rest) {
+    seen.push(query.sql);
+    return executeQuery.call(this, query, ...rest) as never;
+  };
+  try {
+    await run();
+  } finally {
+    executor.executeQuery = executeQuery;
+    sink.seen = undefined;
+  }
+  return seen;
+}
+
+describe('an unknown user costs exactly the work of a wrong password (no enumeration by time)', () => {
+  it('in a login over HTTP', async () => {
+    const house = await TestHouse.open();
+    closers.push(() => house.close());
+    const anna = '+14155550101';
+    await new Person(house).signUp(anna);
+    const logIn = (number: string) =>
+      workOf(house.store, async () => {
+        const body = { number, password: 'a wrong password', device };
+        const answer = await new Person(house).call('POST', '/api/sessions', body);
+        expect(answer.statusCode).toBe(401);
+      });
+    const known = await logIn(anna);
+    expect(known.filter((one) => one.startsWith('argon2'))).toHaveLength(1);
+    expect(await logIn('+14155550199')).toEqual(known);
+  });
+
+  it.each([
+    ['whose secret is in memory', 100],
+    ['whose secret is in the store', 0],
+  ])('in SIP, beside a device %s', async (_where, cachedDevices) => {
+    const store = await openStore({ path: ':memory:' });
+    await store.insertInto('accounts').values({ id: 'ann', password_hash: 'x', created_at: 1 }).execute();
+    const ha1 = {
+      ha1_md5: computeHa1('MD5', 'done', 'ringthrough', 'secret'),
+      ha1_sha256: computeHa1('SHA-256', 'done', 'ringthrough', 'secret'),
+    };
+    const row = { id: 'one', account_id: 'ann', name: 'One', system: 'test', sip_user: 'done' };
+    await store
+      .insertInto('devices')
+      .values({ ...row, ...ha1, kind: 'softphone', created_at: 1 })
+      .execute();
+    const registrar = new Registrar({
+      store,
+      fabric: new LocalFabric(() => undefined),
+      log: createLogger({ level: 'silent', destination: 'stderr' }),
+      clock: new VirtualClock(),
+      now: Date.now,
+      realm: 'ringthrough',
+      secret: 'nonce key',
+      nonceLifetimeMs: 300_000,
+      limits: {
+        minExpiresSeconds: 30,
+        maxExpiresSeconds: 3600,
+        defaultExpiresSeconds: 300,
+        maxBindingsPerDevice: 5,
+      },
+      pingIntervalMs: 10_000,
+      cachedDevices,
+    });
+    closers.push(
+      () => registrar.close(),
+      () => store.destroy(),
+    );
+    const flow: Flow = {
+      id: 'tcp:1',
+      protocol: 'tcp',
+      local: { host: '192.0.2.1', port: 5060 },
+      remote: { host: '192.0.2.2', port: 5060 },
+      closed: false,
+      onClose: () => () => {},
+      close() {},
+    };
+    const ask = (headers?: [string, string][]) => {
+      const request = new SipRequest('REGISTER', 'sip:x', headers ? { headers } : {});
+      return registrar.authenticate({ request, flow }, 401);
+    };
+    /** With the answer to a challenge of ours. */
+    const guess = async (username: string, password: string) => {
+      const challenged = await ask();
+      const headers = new SipHeaders(challenged.ok ? [] : challenged.headers);
+      const question = { headers, method: 'REGISTER', uri: 'sip:x', username, password };
+      const answer = answerChallenge(question);
+      const seen: boolean[] = [];
+      const work = await workOf(store, async () => {
+        seen.push((await ask([[answer?.name ?? '', answer?.value ?? '']])).ok);
+      });
+      return { ok: seen[0], work };
+    };
+    expect((await guess('done', 'secret')).ok).toBe(true);
+    const wrong = await guess('done', 'wrong');
+    expect(wrong.ok).toBe(false);
+    expect(wrong.work.filter((one) => one.startsWith('select'))).toHaveLength(1);
+    expect(wrong.work).toContain('createHash');
+    const order = (work: string[]) => [...work].sort();
+    expect(order((await guess('dnobody', 'wrong')).work)).toEqual(order(wrong.work));
+  });
+});
