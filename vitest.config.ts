@@ -15,6 +15,7 @@ export default defineConfig({
         test: {
           name: 'interop',
           include: ['interop/**/*.test.ts'],
+          globalSetup: ['interop/support/capture-run.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -126,6 +126,7 @@ describe('bad input leaves a clear error or silence, and nothing else', { timeou
 
   beforeAll(async () => {
     server = await Ringthrough.start({
+      fedGarbage: true,
       config: {
         calls: { ringTimeoutSeconds: 3 },
         // Transactions live for 64 times T1.

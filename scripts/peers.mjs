@@ -7,8 +7,10 @@ const peers = [
   { command: 'chromium', package: 'chromium', without: 'the tests in a real browser' },
   { command: 'dnsmasq', package: 'dnsmasq-base', without: 'the tests of locating servers by DNS' },
   { command: 'kamailio', package: 'kamailio', without: 'the tests behind Kamailio' },
+  { command: 'linphonec', package: 'linphone-cli', without: 'the softphone tests with linphone' },
   { command: 'iptables', package: 'iptables', without: 'the tests that cut devices off' },
   { command: 'ip', package: 'iproute2', without: 'the tests that cut devices off' },
+  { command: 'tshark', package: 'tshark', without: 'what Wireshark says of our messages' },
   { command: 'openssl', package: 'openssl', without: 'the tests of TLS, and of DTLS with OpenSSL' },
 ];
 

@@ -25,7 +25,8 @@ const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(
   node,
   [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only],
-  { cwd: root, env, stdio: 'inherit' },
+  // What goes over loopback in the meantime is judged by tshark: interop/support/capture-run.ts.
+  { cwd: root, env: { ...env, RINGTHROUGH_CAPTURE: '1' }, stdio: 'inherit' },
 );
 let summary = '0 passed, 1 failed';
 try {

@@ -1,6 +1,15 @@
 import { spawnSync } from 'node:child_process';
 
-type Peer = 'sipp' | 'baresip' | 'chromium' | 'openssl' | 'kamailio' | 'linphone-daemon' | 'sipsak' | 'svmap';
+type Peer =
+  | 'sipp'
+  | 'baresip'
+  | 'chromium'
+  | 'openssl'
+  | 'kamailio'
+  | 'linphonec'
+  | 'sipsak'
+  | 'svmap'
+  | 'tshark';
 
 /**
  * Whether a real peer is on this machine. `npm test` installs them when it may; in CI a missing one is an error,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { keyLogFlags, type OurPort, tellCapture } from './capture.ts';
 import { freePort, freeRange } from './ports.ts';
 import { Process } from './process.ts';
 import { SmsInbox } from './sms-inbox.ts';
@@ -23,6 +24,8 @@ export interface RingthroughOptions {
   lab?: boolean;
   /** Processor the server is bound to. */
   processor?: number;
+  /** It is sent garbage on purpose, and its answers repeat it: not for the capture of the whole run. */
+  fedGarbage?: boolean;
 }
 
 /** The real server as a process of its own, on free ports with a data folder of its own, and a carrier that takes its SMS. */
@@ -78,6 +81,7 @@ export class Ringthrough {
       config[key] = { ...(config[key] as Record<string, unknown> | undefined), ...value };
     }
     writeFileSync(join(folder, 'ringthrough.yaml'), stringify(config));
+    if (!options.fedGarbage) tellCapture(...portsOf(config));
     const process = launch(folder, options.processor);
     const server = new Ringthrough({
       folder,
@@ -166,10 +170,25 @@ function labCarriers(usPort: number, ukPort: number): Array<Record<string, unkno
   ];
 }
 
+/** Every port of this configuration that SIP goes over. */
+function portsOf(config: Record<string, unknown>): OurPort[] {
+  const { http, sip } = config as {
+    http: { port: number };
+    sip: { port: number; tls?: { port?: number }; listeners?: Array<{ port: number }> };
+  };
+  const more = [sip.tls?.port, ...(sip.listeners ?? []).map(({ port }) => port)];
+  const all = [sip.port, ...more].filter((port) => port !== undefined && port !== 0);
+  return [
+    { port: http.port, kind: 'http' },
+    ...all.map((port) => ({ port: port ?? 0, kind: 'sip' as const })),
+  ];
+}
+
 function launch(folder: string, processor?: number): Process {
   const node = join(root, 'node_modules', '.bin', 'node');
   const main = join(root, 'server', 'src', 'main.ts');
   const pinned = processor === undefined ? [] : ['taskset', '-c', String(processor)];
-  const [command = node, ...args] = [...pinned, node, '--disable-warning=ExperimentalWarning', main];
+  const flags = ['--disable-warning=ExperimentalWarning', ...keyLogFlags()];
+  const [command = node, ...args] = [...pinned, node, ...flags, main];
   return new Process(command, args, { cwd: folder });
 }
