@@ -212,6 +212,17 @@ describe('nonces', () => {
     );
   });
 
+  it('tells a request that came twice from one with a nonce that is used up', () => {
+    const { server, clock } = setUp();
+    const request = answerTo(server.challenge({ client: '192.0.2.1' }));
+    expect(server.verify(request, lookup, '192.0.2.1').result).toBe('ok');
+    const verdict = (client: string) => server.verify(request, lookup, client);
+    expect(verdict('192.0.2.1')).toEqual({ result: 'stale', username: 'alice', repeated: true });
+    expect(verdict('192.0.2.2')).toEqual({ result: 'stale', username: 'alice', repeated: false });
+    clock.now += 60_001;
+    expect(verdict('192.0.2.1')).toEqual({ result: 'stale', username: 'alice', repeated: false });
+  });
+
   it('does not let a replay through when the memory of nonces is full', () => {
     const { server, clock } = setUp({ maxNonces: 3 });
     const requests = Array.from({ length: 6 }, () => {

@@ -1,7 +1,8 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { type AuthParams, parseAuthParams, quote, type SipRequest, uriEquals } from '../message/index.ts';
 import { type DigestAlgorithm, digestAlgorithm, digestResponse, type Ha1 } from './digest.ts';
-import { NonceMint } from './nonces.ts';
+import { HmacSha256 } from './hmac.ts';
+import { type Nonce, NonceMint } from './nonces.ts';
 import { ReplayGuard } from './replay-guard.ts';
 
 /** Settings of a {@link DigestServer}. */
@@ -13,7 +14,7 @@ export interface DigestServerOptions {
   secret: string | Uint8Array;
   /** Unix milliseconds. */
   now: () => number;
-  /** Nonces in use that are remembered at most; 20,000 when absent (about 4 MB). */
+  /** Nonces in use that are remembered at most; 1,000,000 when absent. They take 32 to 64 bytes each. */
   maxNonces?: number;
   /** Offered in this order, and no other is accepted; SHA-256 and then MD5 when absent. */
   algorithms?: readonly DigestAlgorithm[];
@@ -22,8 +23,13 @@ export interface DigestServerOptions {
 /** What {@link DigestServer.verify} found. */
 export type DigestVerdict =
   | { result: 'ok'; username: string }
-  /** `missing`: no credentials for this realm. `stale`: right password, but the nonce is used up: challenge with stale. */
-  | { result: 'missing' | 'stale' | 'bad'; username?: string };
+  /**
+   * Right password, but the nonce is used up: challenge with stale. `repeated`: the nonce is good, and it is this count
+   * that was used: either somebody replays a request, or it is one that was sent again because its answer was lost.
+   */
+  | { result: 'stale'; username: string; repeated: boolean }
+  /** `missing`: no credentials for this realm. */
+  | { result: 'missing' | 'bad'; username?: string };
 
 interface Credentials {
   username: string;
@@ -32,6 +38,7 @@ interface Credentials {
 }
 
 const maxUsernameLength = 256;
+const noBytes = new Uint8Array(0);
 
 /**
  * The server side of digest authentication: RFC 8760 over RFC 7616 and RFC 3261 22, MD5 and SHA-256, qop=auth.
@@ -44,6 +51,7 @@ const maxUsernameLength = 256;
 export class DigestServer {
   readonly #options: DigestServerOptions;
   readonly #mint: NonceMint;
+  readonly #hmac: HmacSha256;
   readonly #guard: ReplayGuard;
   readonly #algorithms: readonly DigestAlgorithm[];
   #nextSweep = 0;
@@ -51,7 +59,8 @@ export class DigestServer {
   constructor(options: DigestServerOptions) {
     this.#options = options;
     this.#mint = new NonceMint(options.secret);
-    this.#guard = new ReplayGuard(options.maxNonces ?? 20_000);
+    this.#hmac = new HmacSha256(options.secret);
+    this.#guard = new ReplayGuard(options.maxNonces ?? 1_000_000, options.nonceLifetimeMs / 4);
     this.#algorithms = options.algorithms ?? ['SHA-256', 'MD5'];
   }
 
@@ -102,8 +111,8 @@ export class DigestServer {
    */
   answersChallenge(request: SipRequest, client = ''): boolean {
     const nonce = this.#credentials(request)?.params.get('nonce');
-    const issuedAt = nonce === undefined ? undefined : this.#mint.issuedAt(nonce, client);
-    return issuedAt !== undefined && issuedAt >= this.#options.now() - this.#options.nonceLifetimeMs;
+    const issued = nonce === undefined ? undefined : this.#mint.read(nonce, client);
+    return issued !== undefined && issued.issuedAt >= this.#options.now() - this.#options.nonceLifetimeMs;
   }
 
   /** The first credentials for our realm, those with an algorithm we know before others. */
@@ -141,8 +150,11 @@ export class DigestServer {
     const proof = this.#proof(request, credentials, known ?? nobody);
     // An unknown user gets as far as anybody with a wrong password.
     if (proof === undefined || !proof.right || known === undefined) return { result: 'bad', username };
-    const fresh = this.#fresh(proof.nonce, client, proof.count);
-    return { result: fresh ? 'ok' : 'stale', username };
+    const nonce = this.#goodNonce(proof.nonce, client);
+    if (nonce === undefined) return { result: 'stale', username, repeated: false };
+    const taken = this.#guard.take(nonce, proof.count);
+    if (taken === 'taken') return { result: 'ok', username };
+    return { result: 'stale', username, repeated: taken === 'repeated' };
   }
 
   /** Computes and compares the response; undefined when the credentials are no digest that we accept. */
@@ -170,21 +182,21 @@ export class DigestServer {
     return { right: right && sameResource(uri, request.uri), nonce, count: form.count };
   }
 
-  #fresh(nonce: string, client: string, count: number | 'whole'): boolean {
+  /** Undefined: not of ours, not given to this client, or too old. */
+  #goodNonce(nonce: string, client: string): Nonce | undefined {
     const now = this.#options.now();
     const oldest = now - this.#options.nonceLifetimeMs;
     if (now >= this.#nextSweep) {
       this.#guard.forgetBefore(oldest);
       this.#nextSweep = now + this.#options.nonceLifetimeMs / 4;
     }
-    const issuedAt = this.#mint.issuedAt(nonce, client);
-    if (issuedAt === undefined || issuedAt < oldest) return false;
-    return this.#guard.take(nonce, issuedAt, count);
+    const issued = this.#mint.read(nonce, client);
+    return issued === undefined || issued.issuedAt < oldest ? undefined : issued;
   }
 
   /** Credentials that nobody has, different per name and always the same for it. */
   #nobody(username: string): Ha1 {
-    const hmac = createHmac('sha256', this.#options.secret).update('nobody').update(username).digest('hex');
+    const hmac = this.#hmac.hex('nobody', noBytes, username);
     return { md5: hmac.slice(0, 32), sha256: hmac };
   }
 }

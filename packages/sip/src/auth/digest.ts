@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Hash algorithms of RFC 8760 that are offered here. */
 export type DigestAlgorithm = 'MD5' | 'SHA-256';
@@ -17,9 +17,7 @@ export function digestAlgorithm(name: string | undefined): DigestAlgorithm | und
 
 /** Hash of the UTF-8 text, in lower-case hex. */
 export function digestHash(algorithm: DigestAlgorithm, text: string): string {
-  return createHash(algorithm === 'MD5' ? 'md5' : 'sha256')
-    .update(text, 'utf8')
-    .digest('hex');
+  return hash(algorithm === 'MD5' ? 'md5' : 'sha256', text);
 }
 
 /** `H(username:realm:password)` (RFC 7616 3.4.2) in lower-case hex. */

@@ -1,72 +1,72 @@
-/** Counts of one nonce that were used: `highest`, and a bit for each of the 32 at and below it. */
-interface Used {
-  issuedAt: number;
-  highest: number;
-  window: number;
-}
+import type { Nonce } from './nonces.ts';
+import { UsedNonces } from './used-nonces.ts';
 
-const windowSize = 32;
+/** What became of a count: `unknown` when the nonce is too old to tell. */
+export type Taken = 'taken' | 'repeated' | 'unknown';
+
+/** Nonces that were issued within a span of time, and are forgotten together. */
+interface Generation {
+  used: UsedNonces;
+  /** When the newest of them was issued. */
+  newest: number;
+}
 
 /**
  * Each (nonce, count) passes once (RFC 7616 3.4, `nc`). Counts may arrive out of order within a window of 32, because
- * UDP reorders. Memory is bounded: when full, the oldest nonce is forgotten and every unknown nonce issued up to then
+ * UDP reorders. Memory is bounded: when full, the oldest nonces are forgotten and every unknown nonce issued up to then
  * is refused from that time on, so forgetting never opens a replay.
  */
 export class ReplayGuard {
   readonly #maxNonces: number;
-  /** In the order of first use. */
-  readonly #used = new Map<string, Used>();
-  /** Nonces issued at or before this time pass only when they are in `#used`. */
+  readonly #spanMs: number;
+  /** By time of issue, in spans. */
+  readonly #generations = new Map<number, Generation>();
+  #size = 0;
+  /** Nonces issued at or before this time pass only when they are known. */
   #floor = Number.NEGATIVE_INFINITY;
 
-  constructor(maxNonces: number) {
+  /** @param spanMs nonces issued within such a time are forgotten together */
+  constructor(maxNonces: number, spanMs: number) {
     this.#maxNonces = maxNonces;
+    this.#spanMs = spanMs;
   }
 
   /** Number of nonces remembered. */
   get size(): number {
-    return this.#used.size;
+    return this.#size;
   }
 
-  /** Takes a count, or with `whole` the nonce for good (credentials without a count). False: seen before, or too old to know. */
-  take(nonce: string, issuedAt: number, count: number | 'whole'): boolean {
-    const used = this.#used.get(nonce);
-    if (used === undefined) {
-      if (issuedAt <= this.#floor) return false;
-      this.#makeRoom();
-      const highest = count === 'whole' ? Number.POSITIVE_INFINITY : count;
-      this.#used.set(nonce, { issuedAt, highest, window: 1 });
-      return true;
-    }
-    return count === 'whole' ? false : takeCount(used, count);
+  /** Takes a count, or with `whole` the nonce for good (credentials without a count). */
+  take(nonce: Nonce, count: number | 'whole'): Taken {
+    const { issuedAt } = nonce;
+    const span = Math.floor(issuedAt / this.#spanMs);
+    const generation = this.#generations.get(span);
+    const known = generation?.used.take(nonce, count);
+    if (known !== undefined) return known ? 'taken' : 'repeated';
+    if (issuedAt <= this.#floor) return 'unknown';
+    this.#makeRoom();
+    const { used, newest } = this.#generations.get(span) ?? { used: new UsedNonces(), newest: 0 };
+    used.add(nonce, count);
+    this.#generations.set(span, { used, newest: Math.max(newest, issuedAt) });
+    this.#size++;
+    return 'taken';
   }
 
   /** Forgets nonces issued before `time`, which the caller refuses anyway. */
   forgetBefore(time: number): void {
-    for (const [nonce, used] of this.#used) if (used.issuedAt < time) this.#used.delete(nonce);
+    for (const [span, { newest }] of this.#generations) if (newest < time) this.#forget(span);
     this.#floor = Math.max(this.#floor, time - 1);
   }
 
   #makeRoom(): void {
-    while (this.#used.size >= this.#maxNonces) {
-      const [nonce, used] = this.#used.entries().next().value!;
-      this.#used.delete(nonce);
-      this.#floor = Math.max(this.#floor, used.issuedAt);
-    }
+    while (this.#size >= this.#maxNonces) this.#forget(Math.min(...this.#generations.keys()));
   }
-}
 
-function takeCount(used: Used, count: number): boolean {
-  if (count > used.highest) {
-    const shift = count - used.highest;
-    used.window = shift >= windowSize ? 1 : ((used.window << shift) | 1) >>> 0;
-    used.highest = count;
-    return true;
+  #forget(span: number): void {
+    const generation = this.#generations.get(span);
+    if (generation === undefined) return;
+    this.#generations.delete(span);
+    this.#size -= generation.used.size;
+    this.#floor = Math.max(this.#floor, generation.newest);
   }
-  const age = used.highest - count;
-  if (age >= windowSize) return false;
-  const bit = 1 << age;
-  if ((used.window & bit) !== 0) return false;
-  used.window = (used.window | bit) >>> 0;
-  return true;
 }
