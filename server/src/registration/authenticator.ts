@@ -21,6 +21,8 @@ export interface AuthenticatorOptions {
   maxUdpAnswerRatio?: number;
   /** Whether a device is registered over this flow or from this UDP address. */
   knows: (flow: Flow) => boolean;
+  /** Whether an edge proxy is there: what one of those behind it does is not held against it. */
+  isEdge: (flow: Flow) => boolean;
 }
 
 export type Authentication =
@@ -52,7 +54,7 @@ export class Authenticator {
     { request, flow }: { request: SipRequest; flow: Flow },
     challenge: 401 | 407,
   ): Promise<Authentication> {
-    const { directory, guard, knows } = this.#options;
+    const { directory, guard, knows, isEdge } = this.#options;
     // A datagram's source is easily forged: only who received the challenge there may answer it. Otherwise a device
     // could register the address of a trunk, whose calls would be taken for its own, or of somebody to be flooded.
     const client = flow.protocol === 'udp' ? flow.remote.host : '';
@@ -65,7 +67,7 @@ export class Authenticator {
       return { ok: true, device: identity };
     }
     if (verdict.result === 'bad') {
-      if (this.#digest.answersChallenge(request, client)) guard?.failed(flow, knows(flow));
+      if (!isEdge(flow) && this.#digest.answersChallenge(request, client)) guard?.failed(flow, knows(flow));
       // The store was asked for a name that nobody has; one that memory knows must not answer sooner.
       if (username !== undefined && device !== undefined && device === found) await directory.read(username);
     }

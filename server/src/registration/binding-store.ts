@@ -40,11 +40,12 @@ export class BindingStore {
 
   /** All of it or nothing. */
   async save(deviceId: string, { bound, gone, seenAt }: BindingChanges): Promise<void> {
-    const deletes = gone.map(({ contactUri }) =>
+    const deletes = gone.map(({ contactUri, flowKey }) =>
       this.#store
         .deleteFrom('bindings')
         .where('device_id', '=', deviceId)
-        .where('contact_uri', '=', contactUri),
+        .where('contact_uri', '=', contactUri)
+        .where('flow_key', '=', flowKey),
     );
     const upserts = bound.map((binding) => {
       const query = CompiledQuery.raw(this.#bindSql, Object.values(row(deviceId, binding)));
@@ -56,27 +57,33 @@ export class BindingStore {
 
   /** Notes that a binding's device does not answer, or that it does again. */
   async saveSilence(deviceId: string, binding: KnownBinding, now: number): Promise<void> {
-    const { contactUri, silent } = binding;
+    const { contactUri, flowKey, silent } = binding;
     const noted = this.#store
       .updateTable('bindings')
       .set({ silent: silent ? 1 : 0 })
       .where('device_id', '=', deviceId)
-      .where('contact_uri', '=', contactUri);
+      .where('contact_uri', '=', contactUri)
+      .where('flow_key', '=', flowKey);
     await writeTogether(this.#store, silent ? [noted] : [noted, this.#seen(deviceId, now)]);
   }
 
   /**
-   * What is left after a restart, some devices at a time: UDP bindings that have not expired. Bindings of a connection
-   * died with it; they and the expired ones are deleted.
+   * What is left after a restart, some devices at a time: bindings over UDP and behind edge proxies that have not
+   * expired. Bindings of a connection died with it; they and the expired ones are deleted.
    */
   async *restore(now: number): AsyncGenerator<StoredDevice[]> {
     await this.#store
       .deleteFrom('bindings')
-      .where((where) => where.or([where('transport', '!=', 'udp'), where('expires_at', '<=', now)]))
+      .where((where) =>
+        where.or([
+          where.and([where('transport', '!=', 'udp'), where('path', 'is', null)]),
+          where('expires_at', '<=', now),
+        ]),
+      )
       .execute();
     // The last device of a page may go on in the next one.
     let open: StoredDevice[] = [];
-    let rows = await readPage(this.#store, '', '');
+    let rows = await readPage(this.#store, undefined);
     while (rows.length > 0) {
       for (const one of rows) {
         const last = open.at(-1);
@@ -87,7 +94,7 @@ export class BindingStore {
       const whole = open;
       open = whole.splice(-1);
       yield whole.map(oldestFirst);
-      rows = await readPage(this.#store, last?.device_id ?? '', last?.contact_uri ?? '');
+      rows = await readPage(this.#store, last);
     }
     yield open.map(oldestFirst);
   }
@@ -104,16 +111,26 @@ export class BindingStore {
 
 type PageRow = Awaited<ReturnType<typeof readPage>>[number];
 
+/** Before all others. */
+const noRow = { device_id: '', contact_uri: '', flow_key: '' };
+
 /** The rows behind this one, in the order of the table. */
-function readPage(store: Store, deviceId: string, contactUri: string) {
+function readPage(
+  store: Store,
+  last: { device_id: string; contact_uri: string; flow_key: string } | undefined,
+) {
+  const { device_id: deviceId, contact_uri: contactUri, flow_key: flowKey } = last ?? noRow;
   return store
     .selectFrom('bindings')
     .innerJoin('devices', 'devices.id', 'bindings.device_id')
     .selectAll('bindings')
     .select(['devices.account_id', 'devices.name', 'devices.sip_user'])
-    .where(sql<boolean>`(bindings.device_id, bindings.contact_uri) > (${deviceId}, ${contactUri})`)
+    .where(
+      sql<boolean>`(bindings.device_id, bindings.contact_uri, bindings.flow_key) > (${deviceId}, ${contactUri}, ${flowKey})`,
+    )
     .orderBy('bindings.device_id')
     .orderBy('bindings.contact_uri')
+    .orderBy('bindings.flow_key')
     .limit(rowsAtOnce)
     .execute();
 }
@@ -132,10 +149,12 @@ function storedBinding(row: PageRow): KnownBinding {
     contactUri: row.contact_uri,
     callId: row.call_id,
     cseq: row.cseq,
-    instance: undefined,
+    instance: row.flow_key === '' ? undefined : row.flow_key,
+    flowKey: row.flow_key,
     transport: row.transport,
     local: row.local,
     remote: row.remote,
+    path: row.path ?? undefined,
     userAgent: row.user_agent ?? undefined,
     registeredAt: row.registered_at,
     expiresAt: row.expires_at,
@@ -147,11 +166,13 @@ function row(deviceId: string, binding: KnownBinding) {
   return {
     device_id: deviceId,
     contact_uri: binding.contactUri,
+    flow_key: binding.flowKey,
     call_id: binding.callId,
     cseq: binding.cseq,
     transport: binding.transport,
     local: binding.local,
     remote: binding.remote,
+    path: binding.path ?? null,
     user_agent: binding.userAgent ?? null,
     registered_at: binding.registeredAt,
     expires_at: binding.expiresAt,
@@ -166,22 +187,24 @@ function bindSql(store: Store): string {
     callId: '',
     cseq: 0,
     instance: undefined,
+    flowKey: '',
     transport: '',
     local: '',
     remote: '',
+    path: undefined,
     userAgent: undefined,
     registeredAt: 0,
     expiresAt: 0,
     silent: false,
   };
-  const { device_id: _, contact_uri: __, ...others } = row('', nobody);
+  const { device_id: _, contact_uri: __, flow_key: ___, ...others } = row('', nobody);
   const columns = Object.keys(others) as Array<keyof typeof others>;
   return store
     .insertInto('bindings')
     .values(row('', nobody))
     .onConflict((conflict) =>
       conflict
-        .columns(['device_id', 'contact_uri'])
+        .columns(['device_id', 'contact_uri', 'flow_key'])
         .doUpdateSet((update) =>
           Object.fromEntries(columns.map((column) => [column, update.ref(`excluded.${column}`)])),
         ),

@@ -109,16 +109,18 @@ export class BindingTable {
 
   /** The binding of the same contact is renewed; there is a new one otherwise. */
   #bind(device: RegisteredDevice, wanted: WantedBinding): LiveBinding {
-    const known = device.bindings.find(({ contactUri }) => contactUri === wanted.contactUri);
+    const known = device.bindings.find((binding) => isSameBinding(binding, wanted));
     if (known === undefined) {
       const binding: LiveBinding = {
         contactUri: ownText(wanted.contactUri),
         callId: ownText(wanted.callId),
         cseq: wanted.cseq,
         instance: ownText(wanted.instance),
+        flowKey: ownText(wanted.flowKey),
         transport: this.#shared.share(wanted.transport),
         local: this.#shared.share(wanted.local),
         remote: ownText(wanted.remote),
+        path: ownText(wanted.path),
         userAgent: this.#shared.share(wanted.userAgent),
         registeredAt: wanted.registeredAt,
         expiresAt: wanted.expiresAt,
@@ -144,9 +146,11 @@ export class BindingTable {
     known.expiresAt = wanted.expiresAt;
     known.silent = wanted.silent;
     known.local = this.#shared.share(wanted.local);
-    const { transport, remote, flow } = wanted;
-    if (known.transport === transport && known.remote === remote && known.flow?.id === flow?.id) return;
+    const { transport, remote, flow, path } = wanted;
+    const same = known.transport === transport && known.remote === remote && known.path === path;
+    if (same && known.flow?.id === flow?.id) return;
     this.#unlink(known);
+    known.path = ownText(path);
     known.transport = this.#shared.share(transport);
     known.remote = ownText(remote);
     known.flow = flow;
@@ -154,6 +158,8 @@ export class BindingTable {
   }
 
   #link(binding: LiveBinding): void {
+    // The address of an edge proxy says nothing of who is behind it.
+    if (binding.path !== undefined) return;
     if (binding.transport === 'udp') {
       this.#byAddress.set(binding.remote, (this.#byAddress.get(binding.remote) ?? 0) + 1);
     } else if (binding.flow !== undefined) {
@@ -165,6 +171,7 @@ export class BindingTable {
   }
 
   #unlink(binding: LiveBinding): void {
+    if (binding.path !== undefined) return;
     if (binding.transport === 'udp') {
       const count = (this.#byAddress.get(binding.remote) ?? 0) - 1;
       if (count > 0) this.#byAddress.set(binding.remote, count);
@@ -192,4 +199,12 @@ export class BindingTable {
     if (others.length === 0) this.#byAccount.delete(device.accountId);
     else this.#byAccount.set(device.accountId, others);
   }
+}
+
+/** Whether one is the other one renewed: the same contact, over the same flow of the device (RFC 5626). */
+export function isSameBinding(
+  one: Pick<WantedBinding, 'contactUri' | 'flowKey'>,
+  other: Pick<WantedBinding, 'contactUri' | 'flowKey'>,
+): boolean {
+  return one.contactUri === other.contactUri && one.flowKey === other.flowKey;
 }

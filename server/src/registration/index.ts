@@ -2,6 +2,7 @@ export { askSoftphone } from './ask-softphone.ts';
 export type { Authentication } from './authenticator.ts';
 export type { DeviceAddress, RegisteredContact } from './device-address.ts';
 export type { DeviceIdentity } from './device-identity.ts';
+export type { EdgeProxy } from './edge-proxies.ts';
 export type { RegisterLimits } from './register-contacts.ts';
 export {
   Registrar,

@@ -6,6 +6,7 @@ import {
   type SipRequest,
   uriEquals,
 } from '@ringthrough/sip';
+import { flowKeyOf, type OutboundFlow } from './outbound.ts';
 
 /** One address at which a device can be reached. Times in unix milliseconds, addresses as `host:port`. */
 export interface Binding {
@@ -14,9 +15,13 @@ export interface Binding {
   cseq: number;
   /** RFC 5626 instance and reg-id, joined: the same UA over a new flow. */
   instance: string | undefined;
+  /** The same where the UA keeps several flows (RFC 5626), which may have equal contacts; empty otherwise. */
+  flowKey: string;
   transport: string;
   local: string;
   remote: string;
+  /** The Path vector (RFC 3327); undefined: it is reached at `remote`. */
+  path: string | undefined;
   userAgent: string | undefined;
   registeredAt: number;
   expiresAt: number;
@@ -34,6 +39,8 @@ export interface RegisterSource {
   transport: string;
   local: string;
   remote: string;
+  /** The Path vector that it came with. */
+  path?: string | undefined;
 }
 
 export type RegisterResult =
@@ -44,6 +51,15 @@ interface WantedContact {
   uri: string;
   expiresSeconds: number;
   instance: string | undefined;
+  flowKey: string;
+}
+
+interface RegisterContext {
+  source: RegisterSource;
+  /** The flow that is registered, where RFC 5626 is in force. */
+  outbound?: OutboundFlow | undefined;
+  limits: RegisterLimits;
+  now: number;
 }
 
 /**
@@ -53,7 +69,7 @@ interface WantedContact {
 export function applyRegister(
   current: readonly Binding[],
   request: SipRequest,
-  context: { source: RegisterSource; limits: RegisterLimits; now: number },
+  context: RegisterContext,
 ): RegisterResult {
   const { limits, now } = context;
   const live = current.filter((binding) => binding.expiresAt > now);
@@ -69,7 +85,7 @@ export function applyRegister(
   const contacts: WantedContact[] = [];
   for (const value of values) {
     if (!/^sips?:/i.test(value.uri)) return badContact;
-    const contact = wantedContact(value, request, limits);
+    const contact = wantedContact(value, request, context);
     if (contact.expiresSeconds > 0 && contact.expiresSeconds < limits.minExpiresSeconds) {
       return { ok: false, status: 423, reason: 'Interval Too Brief', minExpires: limits.minExpiresSeconds };
     }
@@ -83,7 +99,7 @@ function update(
   contacts: readonly WantedContact[],
   order: { callId: string; cseq: number },
   request: SipRequest,
-  context: { source: RegisterSource; limits: RegisterLimits; now: number },
+  context: RegisterContext,
 ): RegisterResult {
   let kept = [...live];
   let bound: Binding[] = [];
@@ -98,7 +114,9 @@ function update(
       contactUri: contact.uri,
       ...order,
       instance: contact.instance,
+      flowKey: contact.flowKey,
       ...context.source,
+      path: context.source.path,
       userAgent: request.headers.get('User-Agent'),
       registeredAt: context.now,
       expiresAt: context.now + contact.expiresSeconds * 1000,
@@ -129,6 +147,8 @@ function outOfOrder(binding: Binding, order: { callId: string; cseq: number }): 
 }
 
 function isSame(binding: Binding, contact: WantedContact): boolean {
+  // RFC 5626 section 6: flows are told apart by their ids, not by their contacts.
+  if (binding.flowKey !== '' && contact.flowKey !== '') return binding.flowKey === contact.flowKey;
   return binding.contactUri === contact.uri || uriEquals(binding.contactUri, contact.uri);
 }
 
@@ -144,10 +164,17 @@ function isReplaced(binding: Binding, contact: WantedContact, source: RegisterSo
   if (isSame(binding, contact)) return true;
   if (contact.expiresSeconds === 0) return false;
   if (isSameInstance(binding, contact)) return true;
+  // Many devices speak from the address of an edge proxy, and a device has several flows.
+  if (binding.path !== undefined || source.path !== undefined) return false;
+  if (binding.flowKey !== '' && contact.flowKey !== '') return false;
   return source.transport === 'udp' && binding.transport === 'udp' && binding.remote === source.remote;
 }
 
-function wantedContact(contact: Contact, request: SipRequest, limits: RegisterLimits): WantedContact {
+function wantedContact(
+  contact: Contact,
+  request: SipRequest,
+  { limits, outbound }: RegisterContext,
+): WantedContact {
   // A value that is no number counts as absent (RFC 3261 10.2.1.1).
   const seconds =
     contact.expires ?? parseExpires(request.headers.get('Expires') ?? '') ?? limits.defaultExpiresSeconds;
@@ -156,5 +183,6 @@ function wantedContact(contact: Contact, request: SipRequest, limits: RegisterLi
     uri: contact.uri,
     expiresSeconds: Math.min(seconds, limits.maxExpiresSeconds),
     instance: instance === undefined ? undefined : `${instance};${contact.params.get('reg-id') ?? ''}`,
+    flowKey: outbound !== undefined && outbound.instance === instance ? flowKeyOf(outbound) : '',
   };
 }

@@ -258,9 +258,10 @@ describe('registering (RFC 3261 section 10.3)', () => {
     expect(registrar.registeredDevices('ann')).toEqual(new Set(['one', 'two']));
   });
 
-  test('Path is given back (RFC 3327)', async () => {
+  test('Path of whom nobody trusts is refused (RFC 3327 section 6)', async () => {
     const response = await register({ headers: [['Path', '<sip:edge.example;lr>']] });
-    expect(response.headers.get('Path')).toBe('<sip:edge.example;lr>');
+    expect([response.status, response.reason]).toEqual([403, 'Path Not Trusted']);
+    expect(await contacts()).toEqual([]);
   });
 });
 

@@ -14,16 +14,20 @@ import { type Authentication, Authenticator, type AuthenticatorOptions } from '.
 import { type BindingChanges, BindingStore } from './binding-store.ts';
 import {
   BindingTable,
+  isSameBinding,
   type LiveBinding,
   type RegisteredDevice,
   type WantedBinding,
 } from './binding-table.ts';
 import { ConnectionWatch } from './connection-watch.ts';
-import { addressOf, type DeviceAddress, type RegisteredContact } from './device-address.ts';
+import { addressesOf, addressOf, type DeviceAddress, type RegisteredContact } from './device-address.ts';
 import { DeviceDirectory } from './device-directory.ts';
 import type { DeviceIdentity } from './device-identity.ts';
+import { EdgeProxies, type EdgeProxy } from './edge-proxies.ts';
 import { LivenessWatch } from './liveness.ts';
+import { registerWay } from './path.ts';
 import { applyRegister, type RegisterLimits } from './register-contacts.ts';
+import { registerResponse } from './register-response.ts';
 import { SerialQueues } from './serial-queues.ts';
 import type { GuardStats } from './source-guard.ts';
 import { TimingWheel } from './timing-wheel.ts';
@@ -38,7 +42,8 @@ export interface SoftphoneLiveness {
   ask: (address: DeviceAddress) => Promise<boolean>;
 }
 
-export interface RegistrarOptions extends Omit<AuthenticatorOptions, 'directory' | 'knows' | 'secret'> {
+export interface RegistrarOptions
+  extends Omit<AuthenticatorOptions, 'directory' | 'knows' | 'isEdge' | 'secret'> {
   store: Store;
   fabric: Fabric;
   log: Logger;
@@ -50,6 +55,14 @@ export interface RegistrarOptions extends Omit<AuthenticatorOptions, 'directory'
   cachedDevices?: number;
   /** Absent: softphones are believed until they expire. */
   softphones?: SoftphoneLiveness | undefined;
+  /** Proxies that devices register through; their Path is believed (RFC 3327). */
+  edges?: readonly EdgeProxy[];
+  /** Devices that do not say that they know Path are refused behind an edge proxy; they are not when absent. */
+  requirePathSupport?: boolean;
+  /** RFC 3608: what the requests of devices are to pass; nothing when absent. */
+  serviceRoute?: readonly string[];
+  /** RFC 5626: told to devices that keep flows; they are not told when absent or 0. */
+  flowTimerSeconds?: number;
 }
 
 /** Bindings that expire within the same second end together. */
@@ -75,18 +88,21 @@ export class Registrar {
   readonly #queues = new SerialQueues();
   readonly #connections: ConnectionWatch;
   readonly #liveness: LivenessWatch<LiveBinding> | undefined;
+  readonly #edges: EdgeProxies;
   readonly #unsubscribe: () => void;
   readonly #expiry: TimingWheel<'expirySlot', RegisteredDevice>;
   #closed = false;
 
   constructor(options: RegistrarOptions & { secret: string }) {
     this.#options = options;
+    this.#edges = new EdgeProxies(options.edges ?? []);
     this.#directory = new DeviceDirectory(options.store, options.cachedDevices ?? defaultCachedDevices);
     this.#bindings = new BindingStore(options.store);
     this.#authenticator = new Authenticator({
       ...options,
       directory: this.#directory,
       knows: (flow) => this.knows(flow),
+      isEdge: (flow) => this.isEdge(flow),
     });
     const { softphones, clock, now } = options;
     this.#expiry = new TimingWheel({
@@ -179,7 +195,10 @@ export class Registrar {
     return this.#authenticator.stats();
   }
 
-  /** Every live address of every device of the account; empty means not available (R-QUERY). */
+  /**
+   * Every live address of every device of the account; empty means not available (R-QUERY). Of several flows to one
+   * device (RFC 5626) one address, which has the others.
+   */
   async available(accountId: string): Promise<DeviceAddress[]> {
     return this.availableNow(accountId);
   }
@@ -187,12 +206,11 @@ export class Registrar {
   /** `available` where the caller is in the same process. */
   availableNow(accountId: string): DeviceAddress[] {
     const now = this.#options.now();
-    return this.#table.ofAccount(accountId).flatMap(({ bindings }) =>
-      bindings
-        .filter((binding) => binding.expiresAt > now && !binding.silent)
-        .map(addressOf)
-        .filter((address) => address !== undefined),
-    );
+    return this.#table
+      .ofAccount(accountId)
+      .flatMap(({ bindings }) =>
+        addressesOf(bindings.filter((binding) => binding.expiresAt > now && !binding.silent)),
+      );
   }
 
   /** What is bound for each device of the account and can be reached now, for whoever may know (RFC 3680). */
@@ -217,9 +235,14 @@ export class Registrar {
     return new Set(this.availableNow(accountId).map((address) => address.deviceId));
   }
 
-  /** True when a device is registered over this flow or from this UDP address. */
+  /** True when a device is registered over this flow or from this UDP address, or speaks through an edge proxy there. */
   knows(flow: Flow): boolean {
-    return this.#table.knows(flow);
+    return this.#table.knows(flow) || this.isEdge(flow);
+  }
+
+  /** True when an edge proxy of ours is there, with any number of devices behind it. */
+  isEdge(flow: Flow): boolean {
+    return this.#edges.has(flow);
   }
 
   /** Signed out: its bindings end and its connections are closed. */
@@ -244,14 +267,21 @@ export class Registrar {
 
   async #register(device: DeviceIdentity, incoming: IncomingRequest): Promise<void> {
     const { request, flow } = incoming;
-    const { now, limits } = this.#options;
+    const { now, limits, requirePathSupport = false } = this.#options;
+    const way = registerWay(request, { fromEdge: this.isEdge(flow), requireSupport: requirePathSupport });
+    if (!way.ok) {
+      incoming.respond(way.status, { reason: way.reason, headers: way.headers });
+      return;
+    }
+    const { path, outbound } = way;
     const source = {
       transport: flow.protocol,
       local: addressText(flow.local),
       remote: addressText(flow.remote),
+      path,
     };
     const current = this.#table.get(device.deviceId)?.bindings ?? [];
-    const result = applyRegister(current, request, { source, limits, now: now() });
+    const result = applyRegister(current, request, { source, outbound, limits, now: now() });
     if (!result.ok) {
       const headers: Array<[string, string]> =
         result.minExpires === undefined ? [] : [['Min-Expires', String(result.minExpires)]];
@@ -259,27 +289,17 @@ export class Registrar {
       return;
     }
     if (result.changed) {
-      const connection = flow.protocol === 'udp' ? undefined : flow;
+      const connection = flow.protocol === 'udp' || path !== undefined ? undefined : flow;
       const bindings = result.bindings.map(
         (binding): WantedBinding =>
           current.find((old) => old === binding) ?? { ...binding, flow: connection, silent: false },
       );
       await this.#change(device, bindings, 'logout');
     }
-    incoming.respond(200, { headers: this.#okHeaders(device.deviceId, request) });
-  }
-
-  /** RFC 3261 10.3 step 8, and RFC 3327 5.3: Path comes back when it is understood. */
-  #okHeaders(deviceId: string, request: SipRequest): Array<[string, string]> {
-    const now = this.#options.now();
-    const bindings = this.#table.get(deviceId)?.bindings ?? [];
-    const headers = bindings.map((binding): [string, string] => {
-      const seconds = Math.max(1, Math.ceil((binding.expiresAt - now) / 1000));
-      return ['Contact', `<${binding.contactUri}>;expires=${seconds}`];
-    });
-    headers.push(['Date', new Date(now).toUTCString()]);
-    for (const path of request.headers.getAll('Path')) headers.push(['Path', path]);
-    return headers;
+    const { serviceRoute = [], flowTimerSeconds = 0 } = this.#options;
+    const bindings = this.#table.get(device.deviceId)?.bindings ?? [];
+    const shown = { bindings, request, way, now: now(), serviceRoute, flowTimerSeconds };
+    incoming.respond(200, { headers: registerResponse(shown) });
   }
 
   /** Stores, then uses, then tells. Runs in the device's queue. */
@@ -310,7 +330,7 @@ export class Registrar {
     why: UnregisteredWhy,
   ): BindingChanges {
     const bound = wanted.filter((one) => !(before as readonly WantedBinding[]).includes(one));
-    const gone = before.filter((old) => !wanted.some(({ contactUri }) => contactUri === old.contactUri));
+    const gone = before.filter((old) => !wanted.some((one) => isSameBinding(one, old)));
     const latest = Math.max(...before.map(({ registeredAt }) => registeredAt), 0);
     // Whoever is lost was seen when it registered last; what was written then may be older.
     if (why !== 'logout') return { bound, gone, seenAt: wanted.length === 0 ? latest : undefined };
@@ -323,7 +343,7 @@ export class Registrar {
   #watch(binding: LiveBinding): void {
     if (this.#closed) return;
     if (binding.flow !== undefined) this.#connections.watch(binding.flow);
-    if (binding.transport === 'udp') this.#liveness?.watch(binding);
+    if (binding.transport === 'udp' || binding.path !== undefined) this.#liveness?.watch(binding);
     else this.#liveness?.forget(binding);
   }
 
@@ -391,8 +411,12 @@ export class Registrar {
 }
 
 /** Whether one of them is the same contact over the same connection, and answers. */
-function reachable(among: readonly WantedBinding[], { contactUri, flow }: WantedBinding): boolean {
+function reachable(among: readonly WantedBinding[], wanted: WantedBinding): boolean {
   return among.some(
-    (other) => !other.silent && other.contactUri === contactUri && other.flow?.id === flow?.id,
+    (other) =>
+      !other.silent &&
+      isSameBinding(other, wanted) &&
+      other.flow?.id === wanted.flow?.id &&
+      other.path === wanted.path,
   );
 }

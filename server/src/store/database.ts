@@ -83,11 +83,15 @@ export interface ValidationsTable {
 export interface BindingsTable {
   device_id: string;
   contact_uri: string;
+  /** RFC 5626: instance and reg-id; empty of what is no flow of that kind. */
+  flow_key: Generated<string>;
   call_id: string;
   cseq: number;
   transport: string;
   local: string;
   remote: string;
+  /** RFC 3327. */
+  path: string | null;
   user_agent: string | null;
   registered_at: number;
   expires_at: number;

@@ -2,10 +2,12 @@ import type { Migration } from 'kysely';
 import { initial } from './0001-initial.ts';
 import { silentBindings } from './0002-silent-bindings.ts';
 import { compactBindings } from './0003-compact-bindings.ts';
+import { bindingPaths } from './0004-binding-paths.ts';
 
 /** In order of their names. A migration that was released is never changed: add one. */
 export const migrations: Record<string, Migration> = {
   '0001-initial': initial,
   '0002-silent-bindings': silentBindings,
   '0003-compact-bindings': compactBindings,
+  '0004-binding-paths': bindingPaths,
 };
