@@ -74,6 +74,8 @@ const listener = z.strictObject({
   advertisedHost: host.optional(),
 });
 
+const sipRoute = z.string().regex(/^sips?:[^\s<>,"]+;lr(;[^\s<>,"]*)?$/i, 'must be a SIP URI with ;lr');
+
 const sip = z.strictObject({
   host: host.default('127.0.0.1').describe('Address to listen on'),
   port: port.default(5060).describe('UDP and TCP'),
@@ -127,6 +129,12 @@ const sip = z.strictObject({
       minSeconds: z.int().min(90).max(1_000_000).default(90).describe('Min-SE; what proposes less gets 422'),
     })
     .prefault({}),
+  edges: z
+    .array(
+      z.strictObject({ host: z.union([z.ipv4(), z.ipv6()], 'must be an IP address'), port: port.optional() }),
+    )
+    .default([])
+    .describe('Proxies that devices register through, {host, port?}: their Path is believed (RFC 3327)'),
   timers: z
     .strictObject({
       t1Ms: positive.optional().describe('T1, estimate of the round trip; 500'),
@@ -261,6 +269,19 @@ const registration = z.strictObject({
     .describe('Softphones are asked (OPTIONS) whether they live; 0: never'),
   softphonePatienceSeconds: seconds.default(10).describe('Without an answer for so long, they do not'),
   maxBindingsPerDevice: positive.default(5).describe('Contacts of one SIP user'),
+  requirePathSupport: z
+    .boolean()
+    .default(false)
+    .describe('Devices behind a proxy of sip.edges that do not say that they know Path get 420'),
+  flowTimerSeconds: z
+    .int()
+    .min(0)
+    .default(120)
+    .describe('Devices with several flows (RFC 5626) are told to be heard as often; 0: not told'),
+  serviceRoute: z
+    .array(sipRoute)
+    .default([])
+    .describe('SIP URIs that the requests of devices are to pass (RFC 3608)'),
 });
 
 const subscriptions = z.strictObject({

@@ -117,6 +117,7 @@ async function createStack(
     log: log.child({ module: 'sip' }),
     contactUser: 'ringthrough',
     events: [...eventPackages],
+    supportedIn: { REGISTER: ['path', 'outbound'] },
     ...(config.sip.sessionTimer.enabled ? { sessionTimer: config.sip.sessionTimer } : {}),
     ...(config.sip.reliableProvisional === 'off'
       ? {}
@@ -131,6 +132,7 @@ function createRegistrar(
 ): Registrar {
   const { webSocketPingSeconds, softphonePingSeconds, softphonePatienceSeconds, ...limits } =
     config.registration;
+  const { requirePathSupport, flowTimerSeconds, serviceRoute } = limits;
   const softphones = {
     periodMs: softphonePingSeconds * 1000,
     patienceMs: softphonePatienceSeconds * 1000,
@@ -147,6 +149,10 @@ function createRegistrar(
     digestAlgorithms: config.sip.digestAlgorithms,
     secret: deriveKey(masterKey, 'digest nonces').toString('base64'),
     limits,
+    edges: config.sip.edges,
+    requirePathSupport,
+    flowTimerSeconds,
+    serviceRoute,
     pingIntervalMs: webSocketPingSeconds * 1000,
     softphones: softphonePingSeconds > 0 ? softphones : undefined,
     guard: createGuard(config, log.child({ module: 'guard' })),
