@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { trunkSchema, uniqueTrunkIds } from './config-trunks.ts';
 
 const port = z.int().min(0).max(65535);
-const realPort = z.int().min(1).max(65535);
 const host = z.string().min(1);
 const positive = z.int().min(1);
 const seconds = z.number().positive();
@@ -103,6 +103,30 @@ const sip = z.strictObject({
         .describe('Mutual TLS: one of ca, or no connection'),
     })
     .optional(),
+  dns: z
+    .strictObject({
+      servers: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .describe('address or address:port; default: those of the system'),
+      timeoutMs: positive.default(2000).describe('For one of them to answer'),
+      attempts: positive.default(2).describe('How often each is asked'),
+      maxEntries: positive.default(5000).describe('Answers that are kept, for as long as their TTL'),
+      maxTtlSeconds: seconds.default(86_400).describe('And no longer'),
+      staleSeconds: z
+        .number()
+        .min(0)
+        .default(3600)
+        .describe('While nobody answers, what was known is used for so long (RFC 8767)'),
+      nextServerMs: positive
+        .default(4000)
+        .describe('A server that has said nothing for so long is left, where there is another one'),
+      deadServerSeconds: seconds
+        .default(30)
+        .describe('One that failed is not the first to be tried for so long, if it did not say how long'),
+    })
+    .prefault({}),
   webSocketMaxPayloadBytes: positive.default(65_536).describe('Largest message on /sip'),
   webSocketRegisterSeconds: seconds
     .default(30)
@@ -323,16 +347,7 @@ const carrier = z.strictObject({
     .optional()
     .describe('In place of calls.ringTimeoutSeconds: less than its own no-reply timer'),
   trustIdentity: z.boolean().optional().describe('Believe its P-Asserted-Identity (RFC 3325); true'),
-  trunks: z
-    .array(
-      z.strictObject({
-        host: z.union([z.ipv4(), z.ipv6()], 'must be an IP address'),
-        port: realPort.optional(),
-        maxConcurrentCalls: positive.optional(),
-        maxCallsPerSecond: z.number().min(1).optional(),
-      }),
-    )
-    .min(1),
+  trunks: z.array(trunkSchema).min(1).refine(uniqueTrunkIds, 'two trunks have the same id'),
   sms: sms.optional(),
 });
 

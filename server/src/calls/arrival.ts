@@ -1,6 +1,7 @@
 import { parseIdentities, parseNameAddr, type SipRequest } from '@ringthrough/sip';
 import { type CalledCandidate, divertedNumbers, type TrunkNumbers } from './diverted-numbers.ts';
 import { numberOfUri } from './numbers.ts';
+import { remotePartyOf } from './remote-party.ts';
 
 export type { CalledCandidate, ForwardReason, TrunkNumbers } from './diverted-numbers.ts';
 
@@ -27,13 +28,13 @@ function calledCandidates(request: SipRequest, trunk: TrunkNumbers): CalledCandi
   const diverted = divertedNumbers(request, trunk);
   if (diverted.length > 0) return diverted;
   const dialled = [parseNameAddr(request.headers.get('To') ?? '')?.uri, request.uri];
-  const numbers = dialled.map((uri) => numberOfUri(uri, trunk.country));
+  const numbers = dialled.map((uri) => numberOfUri(uri, trunk.country, trunk.numberFormat));
   const distinct = new Set(numbers.filter((number) => number !== undefined && number !== trunk.cNumber));
   return [...distinct].map((number) => ({ number: number as string, reason: 'direct' }));
 }
 
 /**
- * P-Asserted-Identity before From (RFC 3325 9.1), where the trunk is in our trust domain; Privacy (RFC 3323) is kept. A
+ * P-Asserted-Identity (or Remote-Party-ID, where the trunk has that) before From (RFC 3325 9.1), where the trunk is in our trust domain; Privacy (RFC 3323) is kept. A
  * caller whose own From is anonymous wants to be so (RFC 3323 4.1.1.3), even where the carrier forgot to say it.
  */
 function callingNumber(
@@ -46,12 +47,14 @@ function callingNumber(
   if (isAnonymous || ['id', 'user', 'header'].some((level) => privacy.includes(level))) {
     return { calling: undefined, callingAsserted: false };
   }
-  const asserted = trunk.trustIdentity === false ? [] : parseIdentities(request.headers);
-  for (const { uri } of asserted) {
-    const number = numberOfUri(uri, trunk.country);
+  const remoteParty = trunk.identity === 'remote-party-id' ? remotePartyOf(request) : undefined;
+  if (remoteParty?.withheld) return { calling: undefined, callingAsserted: false };
+  const identities = remoteParty ? remoteParty.screened : parseIdentities(request.headers);
+  for (const { uri } of trunk.trustIdentity === false ? [] : identities) {
+    const number = numberOfUri(uri, trunk.country, trunk.numberFormat);
     if (number !== undefined) return { calling: number, callingAsserted: true };
   }
-  return { calling: numberOfUri(from, trunk.country), callingAsserted: false };
+  return { calling: numberOfUri(from, trunk.country, trunk.numberFormat), callingAsserted: false };
 }
 
 /** RFC 3323 section 4.1.1.3: `sip:anonymous@anonymous.invalid`; carriers put their own domain behind the name. */

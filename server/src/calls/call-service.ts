@@ -1,4 +1,4 @@
-import type { Flow, IncomingRequest, SipRequest, UasSession } from '@ringthrough/sip';
+import type { Flow, IncomingRequest, SipRequest, StatelessAnswer, UasSession } from '@ringthrough/sip';
 import { parseUri } from '@ringthrough/sip';
 import type { Fabric } from '../fabric/index.ts';
 import type { Logger } from '../log.ts';
@@ -11,6 +11,7 @@ import { type CallRecord, CallRecords } from './call-records.ts';
 import type { CallState, DeviceLoss } from './call-types.ts';
 import { CallerLeg } from './caller-leg.ts';
 import { CarrierVoicemail, type CarrierVoicemailRules } from './carrier-voicemail.ts';
+import type { TrunkNumbers } from './diverted-numbers.ts';
 import { echoCall } from './echo-call.ts';
 import { type CalledNumber, NumberDirectory } from './number-directory.ts';
 import { type LoopRules, routingLoop } from './routing-loop.ts';
@@ -29,13 +30,21 @@ export interface Trunk {
   trustIdentity?: boolean | undefined;
   /** How long the devices ring for calls of this carrier, seconds; the house's time unless this is given. */
   ringTimeoutSeconds?: number | undefined;
+  /** How it writes numbers, and where it says who calls: see `TrunkNumbers`. */
+  numberFormat?: TrunkNumbers['numberFormat'];
+  identity?: TrunkNumbers['identity'];
   /** Of the trunk itself, not of its carrier: always the same object for the same trunk. */
   limits?: TrunkLimits;
+  /** The INVITE as it is to be read, by the header rules of the trunk. */
+  normalise?(request: SipRequest): SipRequest;
 }
 
 /** Whose switch sends from there. */
 export interface TrunkDirectory {
-  trunkFor(address: string, port: number): Trunk | undefined;
+  /** Undefined: a stranger, or a trunk that has yet to prove itself. Always the same for the same request. */
+  trunkFor(request: SipRequest, flow: Flow): Trunk | undefined;
+  /** How a stranger that may be a trunk has to prove it; undefined: it gets no answer. After `trunkFor`. */
+  challenge?(request: SipRequest, flow: Flow): StatelessAnswer | undefined;
   /** The carrier with this C number, E.164; undefined if there is none. */
   byCNumber(number: string): unknown;
 }
@@ -47,6 +56,8 @@ export interface CallServiceOptions extends Omit<CallNeighbours, 'records' | 'li
   log: Logger;
   registrar: Registrar;
   trunks: TrunkDirectory;
+  /** Shared with whoever else calls over the trunks. */
+  trunkLoad?: TrunkLoad;
   ringTimeoutMs: number;
   maxDurationMs: number;
   /** Calls that were diverted more often are not taken. */
@@ -96,7 +107,7 @@ export class CallService {
     this.#options = options;
     this.#records = new CallRecords(options.store);
     this.#numbers = new NumberDirectory(options.store);
-    this.#trunkLoad = new TrunkLoad(options.now);
+    this.#trunkLoad = options.trunkLoad ?? new TrunkLoad(options.now);
     const { ringTimeoutMs, maxDurationMs } = options;
     this.#neighbours = {
       ...options,
@@ -123,10 +134,11 @@ export class CallService {
    * For `SipStackOptions.screen`: strangers may register and nothing else; anything else of theirs gets no answer
    * that would tell a scanner that somebody is here.
    */
-  screen(request: SipRequest, flow: Flow): boolean {
-    if (this.#trunkOf(flow) !== undefined) return true;
-    const { registrar } = this.#options;
-    return (request.method === 'REGISTER' || registrar.knows(flow)) && registrar.admits(request, flow);
+  screen(request: SipRequest, flow: Flow): boolean | StatelessAnswer {
+    if (this.#trunkOf(request, flow) !== undefined) return true;
+    const { registrar, trunks } = this.#options;
+    if (request.method === 'REGISTER' || registrar.knows(flow)) return registrar.admits(request, flow);
+    return (flow.protocol !== 'ws' && trunks.challenge?.(request, flow)) || false;
   }
 
   /** For the stack's `request`: takes REGISTER, leaves the rest (OPTIONS) to the stack. */
@@ -138,7 +150,7 @@ export class CallService {
 
   /** For the stack's `invite`. */
   handleInvite(session: UasSession): void {
-    const trunk = this.#trunkOf(session.flow);
+    const trunk = this.#trunkOf(session.request, session.flow);
     if (this.#closing || this.#calls.size + this.#others.size >= this.#options.maxConcurrent) {
       refuse(session, 'overload');
       return;
@@ -185,13 +197,14 @@ export class CallService {
     const id = newId();
     const maxForwards = Number(session.request.headers.get('Max-Forwards') ?? defaultMaxForwards);
     if (maxForwards < 1) return refuse(session, 'too-many-hops');
-    const arrival = readArrival(session.request, trunk);
+    const request = trunk.normalise?.(session.request) ?? session.request;
+    const arrival = readArrival(request, trunk);
     const number = await this.#numbers.firstLinked(arrival.called);
     const refused = (accountId: string | null, outcome: 'unknown-number' | 'failed', cause: Refusal) => {
       refuse(session, cause);
       return this.#recordRefusal({ id, session, trunk, arrival, arrivedAt, accountId }, outcome, cause);
     };
-    const loop = routingLoop(session.request, arrival, trunk, this.#loopRules);
+    const loop = routingLoop(request, arrival, trunk, this.#loopRules);
     if (loop !== undefined) return refused(number?.accountId ?? null, 'failed', loop);
     if (number === undefined) return refused(null, 'unknown-number', 'unknown-number');
     if (this.#callsOf(number.accountId) >= this.#options.maxConcurrentPerAccount) {
@@ -314,9 +327,9 @@ export class CallService {
   }
 
   /** A device behind a trunk's address (a trunk that names no port) stays a device. */
-  #trunkOf(flow: Flow): Trunk | undefined {
+  #trunkOf(request: SipRequest, flow: Flow): Trunk | undefined {
     if (flow.protocol === 'ws' || this.#options.registrar.knows(flow)) return undefined;
-    return this.#options.trunks.trunkFor(flow.remote.host, flow.remote.port);
+    return this.#options.trunks.trunkFor(request, flow);
   }
 }
 

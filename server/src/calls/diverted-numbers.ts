@@ -5,7 +5,7 @@ import {
   type Reason,
   type SipRequest,
 } from '@ringthrough/sip';
-import { numberOfUri } from './numbers.ts';
+import { type NumberFormat, numberOfUri } from './numbers.ts';
 
 /** Why the carrier forwarded the call; `direct` when the number itself was dialled on the trunk. */
 export type ForwardReason = 'unreachable' | 'busy' | 'no-reply' | 'unconditional' | 'unknown' | 'direct';
@@ -18,6 +18,10 @@ export interface TrunkNumbers {
   country: string;
   /** False: what it asserts about callers is not believed (RFC 3325 section 5). */
   trustIdentity?: boolean | undefined;
+  /** How it writes numbers; `e164` when absent. National ones are understood all the same. */
+  numberFormat?: NumberFormat | undefined;
+  /** Where it says who calls; P-Asserted-Identity when absent. */
+  identity?: 'p-asserted-identity' | 'remote-party-id' | undefined;
 }
 
 /** One number that the call may have been made to. */
@@ -58,7 +62,7 @@ const diversionReasons: Readonly<Record<string, ForwardReason>> = {
 
 function fromDiversion(request: SipRequest, trunk: TrunkNumbers): CalledCandidate[] {
   return parseDiversion(request.headers).flatMap((entry) => {
-    const number = numberOfUri(entry.uri, trunk.country);
+    const number = numberOfUri(entry.uri, trunk.country, trunk.numberFormat);
     return number === undefined ? [] : { number, reason: diversionReasons[entry.reason ?? ''] ?? 'unknown' };
   });
 }
@@ -68,7 +72,7 @@ function fromHistoryInfo(request: SipRequest, trunk: TrunkNumbers): CalledCandid
   const newestFirst = parseHistoryInfo(request.headers).reverse();
   const candidates: CalledCandidate[] = [];
   const add = (left: HistoryInfoEntry | undefined, next: HistoryInfoEntry | undefined) => {
-    const number = numberOfUri(left?.uri, trunk.country);
+    const number = numberOfUri(left?.uri, trunk.country, trunk.numberFormat);
     if (number === undefined) return;
     // RFC 4458: why the call was sent to the next target. RFC 3326: why this one was left.
     const reason = sipCauses[next?.cause ?? 0] ?? reasonOf(left?.reasons ?? []) ?? 'unknown';

@@ -7,3 +7,4 @@ export {
   type Trunk,
   type TrunkDirectory,
 } from './call-service.ts';
+export { type Direction, TrunkLoad, type TrunkStats } from './trunk-load.ts';

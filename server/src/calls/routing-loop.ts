@@ -44,7 +44,7 @@ function goesRound(uris: readonly string[], trunk: TrunkNumbers, rules: LoopRule
   const seen = new Set<string>();
   let last: string | undefined;
   for (const uri of uris) {
-    const number = numberOfUri(uri, trunk.country);
+    const number = numberOfUri(uri, trunk.country, trunk.numberFormat);
     if (number === undefined) continue;
     const party = rules.isCNumber(number) ? trunk.cNumber : number;
     if (party === last) continue;

@@ -17,6 +17,24 @@ describe('TrunkLoad', () => {
     expect([load.admits(limits, session()), load.admits(limits, session())]).toEqual([true, false]);
   });
 
+  it('tells what it has carried, both ways, and remembers nobody who is over', () => {
+    const load = new TrunkLoad(() => 0);
+    const limits = { maxConcurrentCalls: 2 };
+    const calls = [session(), session(), session()];
+    expect(load.admits(limits, calls[0] ?? session())).toBe(true);
+    expect(load.admits(limits, calls[1] ?? session(), 'outbound')).toBe(true);
+    expect(load.admits(limits, calls[2] ?? session(), 'outbound')).toBe(false);
+    for (const call of calls) call.state = 'terminated';
+    expect(load.stats(limits)).toEqual({
+      active: 0,
+      calls: { inbound: 1, outbound: 1 },
+      refused: { inbound: 0, outbound: 1 },
+    });
+    const unlimited = {};
+    for (let call = 0; call < 1_000; call++) load.admits(unlimited, { state: 'terminated' });
+    expect(load.stats(unlimited)).toMatchObject({ active: 0, calls: { inbound: 1_000 } });
+  });
+
   it('takes calls no faster than it may, whenever they come', () => {
     fc.assert(
       fc.property(

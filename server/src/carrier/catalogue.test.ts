@@ -32,22 +32,4 @@ describe('CarrierCatalogue', () => {
     expect(catalogue.byCNumber('+14155559999')).toBeUndefined();
     expect(catalogue.byId('none')).toBeUndefined();
   });
-
-  it.each([
-    ['192.0.2.1', 5070, 'california'],
-    ['192.0.2.1', 5999, 'one'],
-    ['::ffff:192.0.2.1', 5070, 'california'],
-    ['2001:DB8::1', 5060, 'again'],
-    ['2001:db8::1', 5061, undefined],
-    ['192.0.2.2', 5070, undefined],
-  ])('takes %s:%i for the trunk of %s', (address, port, id) =>
-    expect(catalogue.trunkFor(address, port)?.id).toBe(id),
-  );
-
-  it('knows one trunk from another, always by the same limits', () => {
-    const limits = { host: '192.0.2.9', port: 5060, maxConcurrentCalls: 3 };
-    const two = new CarrierCatalogue([carrier('two', ['+1'], [limits, { host: '192.0.2.10' }])]);
-    expect(two.trunkFor('192.0.2.9', 5060)?.limits).toBe(limits);
-    expect(two.trunkFor('192.0.2.10', 1)?.limits).toEqual({ host: '192.0.2.10' });
-  });
 });

@@ -1,4 +1,5 @@
 export { type Carrier, CarrierCatalogue } from './catalogue.ts';
+export type { NumberFormat } from './number-format.ts';
 export { type SmsGateway, SmsOutbox, type SmsOutboxOptions } from './sms-outbox.ts';
 export {
   type PostedMessage,
@@ -8,3 +9,13 @@ export {
   type SmsResult,
   SmsWebhook,
 } from './sms-webhook.ts';
+export {
+  type OutboundCall,
+  type OutboundCallEvents,
+  type OutboundFailure,
+  TrunkDialer,
+  type TrunkDialerOptions,
+  type TrunkState,
+} from './trunk-dialer.ts';
+export type { OutboundCallOptions } from './trunk-request.ts';
+export { type CarrierTrunk, type PasswordGuard, Trunks, type TrunksOptions } from './trunks.ts';

@@ -10,6 +10,8 @@ export interface FabricEvents {
   'voicemail.changed': { accountId: string; voicemailId: string };
   /** The person should be told something in the client, in words (the code names the text). */
   'account.notice': { accountId: string; code: string };
+  /** A trunk takes calls of ours, or does so no more. */
+  'trunk.changed': { carrierId: string; trunkId: string; up: boolean };
 }
 
 export type UnregisteredWhy = 'logout' | 'expired' | 'connection-lost' | 'removed';

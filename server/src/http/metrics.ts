@@ -4,11 +4,15 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 
 /** A number read when somebody looks. */
-export interface GaugeSource {
-  name: string;
-  help: string;
-  read: () => number | Promise<number>;
-}
+export type GaugeSource =
+  | { name: string; help: string; read: () => number | Promise<number> }
+  /** One for each of a bounded set of labels. */
+  | {
+      name: string;
+      help: string;
+      labelNames: string[];
+      readAll: () => Array<{ labels: Record<string, string>; value: number }>;
+    };
 
 /** Seconds; from a cached page to a password hash on a loaded machine. */
 const durationBuckets = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10];
@@ -24,13 +28,16 @@ export function collectMetrics(app: FastifyInstance, gauges: readonly GaugeSourc
     buckets: durationBuckets,
     registers: [registry],
   });
-  for (const { name, help, read } of gauges) {
+  for (const source of gauges) {
+    const { name, help } = source;
     new Gauge({
       name,
       help,
+      labelNames: 'labelNames' in source ? source.labelNames : [],
       registers: [registry],
       async collect() {
-        this.set(await read());
+        if ('read' in source) this.set(await source.read());
+        else for (const { labels, value } of source.readAll()) this.set(labels, value);
       },
     });
   }

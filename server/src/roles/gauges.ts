@@ -5,7 +5,7 @@ import type { Telephony } from './telephony.ts';
 /** What /metrics tells of the house, besides HTTP and the process. */
 export function createGauges(
   store: Store,
-  { stack, media, calls, registrar }: Telephony,
+  { stack, media, calls, registrar, trunking }: Telephony,
   { limits }: WebServers,
 ): GaugeSource[] {
   const sip = (name: string, help: string, key: keyof ReturnType<typeof stack.stats>): GaugeSource => ({
@@ -47,6 +47,7 @@ export function createGauges(
       help: 'SMS not yet taken by a carrier',
       read: () => waitingSms(store),
     },
+    ...trunking.gauges,
   ];
 }
 

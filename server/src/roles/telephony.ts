@@ -15,6 +15,7 @@ import { portSetting, sipListeners } from './sip-listeners.ts';
 import { eventPackages, type Subscriptions, startSubscriptions } from './subscriptions.ts';
 import type { Teardown } from './teardown.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
+import { asksForCertificates, createTrunks, type TrunkParts } from './trunks.ts';
 
 /** A person who keeps a carrier's voicemail is told of it once a week, not at every call. */
 const carrierNoticeEveryMs = 7 * 24 * 3_600_000;
@@ -38,6 +39,7 @@ export interface Telephony {
   alerting: Alerting;
   calls: CallService;
   subscriptions: Subscriptions;
+  trunking: TrunkParts;
 }
 
 /**
@@ -54,10 +56,12 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   const screen: SipStackOptions['screen'] = (request, flow) => late.calls?.screen(request, flow) ?? false;
   const stack = await createStack(options, screen);
   teardown.add('sip', () => stack.close());
-  const registrar = createRegistrar(options, stack);
+  const guard = createGuard(config, options.log.child({ module: 'guard' }));
+  const registrar = createRegistrar(options, stack, guard);
   teardown.add('registrar', () => registrar.close());
   const alerting = createAlerting(options, registrar);
-  const calls = createCalls(options, { stack, media, registrar, alerting });
+  const trunking = createTrunks(options, { stack, registrar, guard });
+  const calls = createCalls(options, { stack, media, registrar, alerting }, trunking);
   late.calls = calls;
   teardown.add('calls', () => calls.close());
 
@@ -73,7 +77,9 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
     throw explainListenError(error, portSetting(config.sip, error));
   }
   watchCertificate(options, stack, teardown);
-  return { stack, media, registrar, alerting, calls, subscriptions };
+  trunking.dialer.start();
+  teardown.add('trunks', () => trunking.dialer.close());
+  return { stack, media, registrar, alerting, calls, subscriptions, trunking };
 }
 
 function watchCertificate({ config, log }: TelephonyOptions, stack: SipStack, teardown: Teardown): void {
@@ -104,15 +110,36 @@ async function createStack(
   { config, log, version }: TelephonyOptions,
   screen: SipStackOptions['screen'],
 ): Promise<SipStack> {
-  const { timers, limits, tls } = config.sip;
+  const { timers, limits, tls, dns } = config.sip;
   const material = tls && (await readTlsFiles(tls, 'sip.tls', log));
   return new SipStack({
     userAgent: `Ringthrough/${version}`,
     listeners: sipListeners(config.sip),
     ...(tls && material
-      ? { tls: { ...material, requireClientCertificate: tls.requireClientCertificate } }
+      ? {
+          tls: {
+            ...material,
+            requireClientCertificate: tls.requireClientCertificate,
+            requestClientCertificate: asksForCertificates(config),
+          },
+        }
       : {}),
-    timers: given({ t1: timers.t1Ms, t2: timers.t2Ms, t4: timers.t4Ms, lostFlow: timers.lostFlowMs }),
+    timers: given({
+      t1: timers.t1Ms,
+      t2: timers.t2Ms,
+      t4: timers.t4Ms,
+      lostFlow: timers.lostFlowMs,
+      nextServer: dns.nextServerMs,
+      deadServer: dns.deadServerSeconds * 1000,
+    }),
+    dns: given({
+      servers: dns.servers,
+      timeoutMs: dns.timeoutMs,
+      attempts: dns.attempts,
+      maxEntries: dns.maxEntries,
+      maxTtlMs: dns.maxTtlSeconds * 1000,
+      staleMs: dns.staleSeconds * 1000,
+    }),
     limits: given(limits),
     log: log.child({ module: 'sip' }),
     contactUser: 'ringthrough',
@@ -129,6 +156,7 @@ async function createStack(
 function createRegistrar(
   { config, store, fabric, log, masterKey }: TelephonyOptions,
   stack: SipStack,
+  guard: SourceGuard,
 ): Registrar {
   const { webSocketPingSeconds, softphonePingSeconds, softphonePatienceSeconds, ...limits } =
     config.registration;
@@ -155,7 +183,7 @@ function createRegistrar(
     serviceRoute,
     pingIntervalMs: webSocketPingSeconds * 1000,
     softphones: softphonePingSeconds > 0 ? softphones : undefined,
-    guard: createGuard(config, log.child({ module: 'guard' })),
+    guard,
     maxUdpAnswerRatio: config.sip.guard.maxUdpAnswerRatio,
   });
 }
@@ -195,6 +223,7 @@ function createAlerting(
 function createCalls(
   { config, store, fabric, log, catalogue }: TelephonyOptions,
   parts: { stack: SipStack; media: EmbeddedMediaPlane; registrar: Registrar; alerting: Alerting },
+  { trunks, load }: TrunkParts,
 ): CallService {
   const { stack, ...neighbours } = parts;
   const notices = new Notices({ store, fabric, now: Date.now });
@@ -204,7 +233,12 @@ function createCalls(
     store,
     fabric,
     log: log.child({ module: 'calls' }),
-    trunks: catalogue,
+    trunks: {
+      trunkFor: (request, flow) => trunks.trunkFor(request, flow),
+      challenge: (request, flow) => trunks.challenge(request, flow),
+      byCNumber: (number) => catalogue.byCNumber(number),
+    },
+    trunkLoad: load,
     clock: systemClock,
     now: Date.now,
     domain: config.sip.domain,

@@ -144,6 +144,7 @@ export class SubscriptionService {
 
   #listen(type: keyof FabricEvents): () => void {
     return this.#options.fabric.subscribe(type, (event) => {
+      if (!('accountId' in event)) return;
       for (const { eventPackage, telling, subscription } of this.#byAccount.get(event.accountId) ?? []) {
         if (!eventPackage.news.includes(type)) continue;
         telling.heard?.({ type, event } as Heard);

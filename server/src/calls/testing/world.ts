@@ -292,8 +292,8 @@ export class CallWorld {
       carrierAnswers: async (accountId, number) => void this.carrierAnswered.push(`${accountId} ${number}`),
       trunks: {
         byCNumber: (number) => (number === numbers.c ? {} : undefined),
-        trunkFor: (address) =>
-          address === '10.0.1.1'
+        trunkFor: (_request, flow) =>
+          flow.remote.host === '10.0.1.1'
             ? { id: 'lab-gsm', cNumber: numbers.c, country: 'US', limits: this.#trunkLimits }
             : undefined,
       },
