@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ExecutionCount, fuzzBudget, fuzzTimeoutMs } from '../testing/budget.ts';
 import {
   parseAuthParams,
   parseContact,
@@ -151,8 +152,16 @@ function useMessage(one: SipMessage): void {
   for (const [, value] of one.headers) useAll(value);
 }
 
+const messages = new ExecutionCount('the parser');
+const streams = new ExecutionCount('the framer of streams');
+afterAll(() => {
+  messages.report();
+  streams.report();
+});
+
 /** Whatever parses can be sent on, and arrives as it was. */
 function checkBytes(bytes: Uint8Array): void {
+  messages.one();
   const result = parseMessage(bytes);
   const found = result.ok ? result.message : result.partial;
   if (found !== undefined) useMessage(found);
@@ -161,7 +170,7 @@ function checkBytes(bytes: Uint8Array): void {
   expect(again.ok && contents(again.message)).toEqual(contents(result.message));
 }
 
-describe('properties', () => {
+describe('properties', { timeout: fuzzTimeoutMs }, () => {
   it('parsing undoes serialising', () => {
     fc.assert(
       fc.property(message, (one) => {
@@ -169,16 +178,16 @@ describe('properties', () => {
         expect(result.ok && contents(result.message)).toEqual(contents(one));
         expect(result).not.toHaveProperty('trailing');
       }),
-      { numRuns: 500 },
+      fuzzBudget(500),
     );
   });
 
   it('random bytes never throw', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), checkBytes), { numRuns: 500 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), checkBytes), fuzzBudget(500));
   });
 
   it('mutated messages never throw, and what parses survives being sent on', () => {
-    fc.assert(fc.property(mutated, checkBytes), { numRuns: 2000 });
+    fc.assert(fc.property(mutated, checkBytes), fuzzBudget(2000));
   });
 
   it('random text never throws in any value parser', () => {
@@ -186,7 +195,7 @@ describe('properties', () => {
       fc.string({ unit: 'binary', maxLength: 80 }),
       fc.stringMatching(/^(sips?:|tel:|"|<|Digest )?[a-z0-9"<>,;:=%@?&[\] \\/.-]{0,60}$/),
     );
-    fc.assert(fc.property(text, useAll), { numRuns: 2000 });
+    fc.assert(fc.property(text, useAll), fuzzBudget(2000));
   });
 
   it('a stream gives the same in any pieces as at once', () => {
@@ -198,6 +207,7 @@ describe('properties', () => {
     const stream = fc.array(part, { minLength: 1, maxLength: 5 }).map((parts) => Buffer.concat(parts));
     fc.assert(
       fc.property(stream, fc.array(fc.nat(5000), { maxLength: 10 }), (bytes, places) => {
+        streams.one();
         const whole = new StreamFramer().push(bytes).filter((item) => !('keepAlive' in item));
         const cuts = places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b);
         const everyByte = Array.from(bytes, (_, at) => at + 1);
@@ -214,7 +224,7 @@ describe('properties', () => {
           );
         }
       }),
-      { numRuns: 200 },
+      fuzzBudget(200),
     );
   });
 });

@@ -208,7 +208,8 @@ function startLine(start: string, { kind, value }: Mutation): string {
 }
 
 function changedHeaders(headers: string[], { kind, at, value }: Mutation): string[] {
-  const place = headers.length === 0 ? 0 : at % headers.length;
+  if (headers.length === 0) return headers;
+  const place = at % headers.length;
   const line = headers[place] ?? '';
   const replaced = (pattern: RegExp, by: string) => headers.map((one) => one.replace(pattern, by));
   const onName = (name: RegExp, change: (one: string) => string) =>
