@@ -103,6 +103,14 @@ describe('parseRemote', () => {
     expect(parseRemote(numbered, 'webrtc').fingerprints).toEqual([{ algorithm: 'sha-256', value: '12' }]);
   });
 
+  it.each(['8  101', '-0 8 101', ' 8 101', '8 101 0x0 1e1'])(
+    'reads no PCMU out of the formats "%s"',
+    (list) => {
+      const { formats } = parseRemote(G711.replace('0 8 101', list), 'rtp');
+      expect(formats).toEqual([{ payloadType: 8, codec: 'PCMA' }]);
+    },
+  );
+
   it('throws nothing but MediaError, whatever comes', () => {
     const line = fc.oneof(fc.constantFrom(...BROWSER.split('\r\n'), ...G711.split('\r\n')), fc.string());
     fc.assert(

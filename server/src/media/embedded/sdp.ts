@@ -164,10 +164,14 @@ function eventsOf(audio: MediaDescription): EventFormat[] {
 }
 
 function payloadTypes(audio: MediaDescription): number[] {
-  return String(audio.payloads ?? '')
-    .split(' ')
-    .map(Number)
-    .filter((type) => Number.isInteger(type) && type >= 0 && type < 128);
+  return (
+    String(audio.payloads ?? '')
+      .split(' ')
+      // `Number` alone reads 0 in a doubled space.
+      .filter((text) => /^\d{1,3}$/.test(text))
+      .map(Number)
+      .filter((type) => type < 128)
+  );
 }
 
 function clampPtime(ptime: number): number {
