@@ -13,7 +13,7 @@ import { legEnd } from './sip-causes.ts';
 
 /** The part of the SIP stack that rings devices. */
 export interface Inviter {
-  invite(options: { request: Request; target: DeviceAddress['target'] }): UacSession;
+  invite(options: { request: Request; target: DeviceAddress['target']; confined: boolean }): UacSession;
 }
 
 export interface DeviceLegOptions {
@@ -71,7 +71,12 @@ export class DeviceLeg {
       });
       this.#media = leg;
       if (this.#givenUp) throw new Error('given up before the INVITE was sent');
-      this.#session = this.#options.inviter.invite({ request: this.#invite(offer), target: device.target });
+      this.#session = this.#options.inviter.invite({
+        request: this.#invite(offer),
+        target: device.target,
+        // Nobody but the device may be told of its calls, whatever address it gives.
+        confined: true,
+      });
       this.#listen(this.#session);
     } catch {
       tell({ type: 'leg-failed', legId, lost: false });

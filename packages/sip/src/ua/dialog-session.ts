@@ -10,25 +10,16 @@ import {
 import { newBranch } from '../transaction/ids.ts';
 import { reasonPhrase } from '../transaction/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import type { Timer } from '../transaction/timer-queue.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import type { Target } from '../transport/types.ts';
 import { ownVia } from '../transport/via.ts';
-import { firstFlow, Ways } from '../transport/ways.ts';
+import { firstFlow } from '../transport/ways.ts';
 import { ClientRequest } from './client-request.ts';
-import {
-  allow,
-  canDial,
-  contactOn,
-  type DialogUser,
-  flowFor,
-  setBody,
-  type UaContext,
-  type Way,
-} from './context.ts';
+import { allow, contactOn, type DialogUser, setBody, type UaContext, type Way } from './context.ts';
 import { SessionEmitter } from './emitter.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
 import { PeerOffers } from './peer-offers.ts';
+import { PeerWay } from './peer-way.ts';
 import { Reinviter } from './reinviter.ts';
 import { SessionRefresher } from './session-refresher.ts';
 import type { Credentials, MessageOptions, SessionEnd, SessionEvents, SessionListener } from './types.ts';
@@ -40,7 +31,7 @@ const gone = () => new SipResponse(481, reasonPhrase(481));
 export abstract class DialogSession implements DialogUser {
   protected readonly context: UaContext;
   protected readonly emitter = new SessionEmitter();
-  protected readonly way: Way;
+  protected readonly way: PeerWay;
   /** The confirmed dialog. */
   protected dialog: Dialog | undefined;
   protected credentials: Credentials | undefined;
@@ -53,12 +44,16 @@ export abstract class DialogSession implements DialogUser {
   #over = false;
   #reinviter: Reinviter | undefined;
   #requests = new Set<ClientRequest>();
-  #unwatchFlow: (() => void) | undefined;
-  #lostFlow: Timer | undefined;
 
   protected constructor(context: UaContext, way: Way) {
     this.context = context;
-    this.way = way;
+    this.way = new PeerWay(context, way, {
+      dialog: () => this.dialog,
+      lost: () => {
+        if (this.dialog) this.sendBye(this.dialog);
+        this.end({ by: 'transport' });
+      },
+    });
     context.sessions.add(this);
     this.refresher = new SessionRefresher(context, {
       refresh: () => this.#refresh(),
@@ -156,7 +151,7 @@ export abstract class DialogSession implements DialogUser {
       repeat();
     };
     try {
-      const flow = firstFlow(flowFor(this.context, dialog, this.way));
+      const flow = firstFlow(this.way.to(dialog));
       if (flow instanceof Promise) flow.then(send).catch((error: unknown) => this.#noWay(error));
       else send(flow);
     } catch (error) {
@@ -203,7 +198,7 @@ export abstract class DialogSession implements DialogUser {
   #refresh(): Promise<SipResponse> | undefined {
     const { dialog } = this;
     // A flow that is lost has its own limit, and an offer under way refreshes by itself.
-    if (dialog?.state !== 'confirmed' || this.#lostFlow || this.#reinviter?.active || this.peerOffers.busy)
+    if (dialog?.state !== 'confirmed' || this.way.isLost || this.#reinviter?.active || this.peerOffers.busy)
       return undefined;
     if (this.#allowsUpdate) return this.#sendUpdate(dialog);
     return this.localSdp === undefined ? undefined : this.reinvite(this.localSdp);
@@ -252,7 +247,7 @@ export abstract class DialogSession implements DialogUser {
   #lost(dialog: Dialog, response: SipResponse): void {
     if (this.#over) return;
     // The peer's connection is gone: it has its time to come back.
-    if (response.status === 503 && this.#lostFlow) return;
+    if (response.status === 503 && this.way.isLost) return;
     const by = { 481: 'peer', 408: 'timeout' } as const;
     this.sendBye(dialog);
     this.end({ by: response.status === 481 || response.status === 408 ? by[response.status] : 'transport' });
@@ -267,7 +262,7 @@ export abstract class DialogSession implements DialogUser {
     const client = new ClientRequest({
       context: this.context,
       request,
-      flow: () => flowFor(this.context, dialog, this.way),
+      flow: () => this.way.to(dialog),
       credentials: this.credentials,
       nextSequence: () => dialog.nextSequence(),
       amend: (headers, response) => this.refresher.raise(headers, response),
@@ -297,7 +292,7 @@ export abstract class DialogSession implements DialogUser {
       this.respond(transaction, verdict.status);
       return;
     }
-    this.#heardOn(transaction.flow);
+    this.way.heardOn(transaction.flow);
     if (request.method === 'BYE') this.receiveBye(dialog, request, transaction);
     else if (request.method === 'INVITE') this.peerOffers.receiveInvite(request, transaction);
     else if (request.method === 'UPDATE') this.peerOffers.receiveUpdate(request, transaction);
@@ -307,7 +302,7 @@ export abstract class DialogSession implements DialogUser {
 
   receiveAck(_dialog: Dialog, ack: SipRequest, flow: BaseFlow): void {
     if (!this.peerOffers.receiveAck(ack)) return;
-    this.#heardOn(flow);
+    this.way.heardOn(flow);
     this.acknowledged(ack);
     this.#reinviter?.unblocked();
   }
@@ -348,36 +343,7 @@ export abstract class DialogSession implements DialogUser {
   // --- The flow ---
 
   moveTo(target: Target): void {
-    if (this.#over) return;
-    const flow = this.context.transport.flowTo(target);
-    if (flow instanceof Promise || flow instanceof Ways || flow.closed) return;
-    this.way.last = flow;
-    if (this.way.pinned) this.way.pinned = flow;
-    if (this.dialog) this.watchFlow();
-  }
-
-  #heardOn(flow: BaseFlow): void {
-    this.way.last = flow;
-    if (this.way.pinned && this.way.pinned.id !== flow.id && flow.reliable) this.way.pinned = flow;
-    if (this.dialog) this.watchFlow();
-  }
-
-  /** Watches the connection that leads to the peer, once the dialog is confirmed. */
-  protected watchFlow(): void {
-    if (this.#lostFlow) this.context.timers.clear(this.#lostFlow);
-    this.#lostFlow = undefined;
-    this.#unwatchFlow?.();
-    this.#unwatchFlow = undefined;
-    const flow = this.way.pinned ?? this.way.last;
-    if (this.#over || !flow?.reliable) return;
-    this.#unwatchFlow = flow.onClose(() => {
-      if (this.#over || (!this.way.pinned && this.dialog && canDial(this.dialog, flow))) return;
-      this.#lostFlow = this.context.timers.set(this.context.config.lostFlow, () => {
-        this.#lostFlow = undefined;
-        if (this.dialog) this.sendBye(this.dialog);
-        this.end({ by: 'transport' });
-      });
-    });
+    if (!this.#over) this.way.moveTo(target);
   }
 
   // --- The end ---
@@ -392,8 +358,7 @@ export abstract class DialogSession implements DialogUser {
   /** Releases everything without a word to the owner. */
   protected clean(): void {
     this.#over = true;
-    if (this.#lostFlow) this.context.timers.clear(this.#lostFlow);
-    this.#unwatchFlow?.();
+    this.way.close();
     this.peerOffers.close();
     this.#reinviter?.close();
     this.refresher.stop();

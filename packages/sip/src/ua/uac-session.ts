@@ -56,6 +56,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
     this.callId = request.headers.get('Call-ID') ?? '';
     this.#hasOffer = request.body.length > 0;
     if ('flow' in target) this.way.pinned = target.flow as BaseFlow;
+    if (options.confined) this.way.home = () => context.transport.flowTo(target);
     const ownContact = request.headers.has('Contact');
     this.#client = new ClientRequest({
       context,
@@ -206,7 +207,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
     const sequence = sequenceOf(response);
     if (this.#hasOffer) this.#acks.set(dialog.remoteTag, this.sendAck(dialog, sequence));
     else this.#ackDue = sequence;
-    this.watchFlow();
+    this.way.watch();
     this.meet(response.headers);
     this.refresher.answered(response);
     this.emit('accepted', response);
@@ -225,7 +226,8 @@ export class UacInviteSession extends DialogSession implements UacSession {
     const fork = Dialog.ofClient(this.request, response);
     fork.confirm(response);
     this.#acks.set(tag, this.sendAck(fork, sequenceOf(response)));
-    this.sendBye(fork);
+    // RFC 3326: unless the owner had given it up, another one of the callee's telephones has the call.
+    this.sendBye(fork, this.#cancel === 'no' ? elsewhere : this.#cancelHeaders);
   }
 
   #confirm(response: SipResponse): Dialog {
@@ -269,6 +271,8 @@ export class UacInviteSession extends DialogSession implements UacSession {
     this.#early.clear();
   }
 }
+
+const elsewhere: Array<[string, string]> = [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']];
 
 function sequenceOf(response: SipResponse): number {
   return parseCSeq(response.headers.get('CSeq') ?? '')?.sequence ?? 0;

@@ -91,7 +91,7 @@ export class UasInviteSession extends DialogSession implements UasSession {
     this.#early.confirm();
     this.dialog = this.#early;
     this.peerOffers.accepted(this.transaction, response, () => this.#neverConfirmed());
-    this.watchFlow();
+    this.way.watch();
   }
 
   reject(status: number, options?: MessageOptions): void {

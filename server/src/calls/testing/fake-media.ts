@@ -80,6 +80,7 @@ export class FakeLeg implements MediaLeg {
   closed = false;
   echoing = false;
   offersTaken = 0;
+  offersMade = 0;
   readonly #plane: FakeMedia;
   readonly #listeners = new Map<string, Set<Listener>>();
   #stop: ((how: 'ended' | 'stopped') => void) | undefined;
@@ -95,6 +96,7 @@ export class FakeLeg implements MediaLeg {
 
   async createOffer(): Promise<string> {
     this.#mustBeOpen();
+    this.offersMade += 1;
     return fakeSdp(this.id);
   }
 

@@ -44,15 +44,22 @@ export class CallWorld {
   dataDir = '';
   #devices = 0;
   #trunkLimits: TrunkLimits = {};
+  #ringTimeoutSeconds: number | undefined;
 
   static async create(
-    options: { answerMode?: AnswerMode; maxConcurrent?: number; trunkLimits?: TrunkLimits } = {},
+    options: {
+      answerMode?: AnswerMode;
+      maxConcurrent?: number;
+      trunkLimits?: TrunkLimits;
+      ringTimeoutSeconds?: number;
+    } = {},
   ): Promise<CallWorld> {
     const world = new CallWorld();
     world.dataDir = await mkdtemp(join(tmpdir(), 'ringthrough-calls-'));
     world.store = await openStore({ path: ':memory:' });
     await world.#seed(options.answerMode ?? 'both');
     world.#trunkLimits = options.trunkLimits ?? {};
+    world.#ringTimeoutSeconds = options.ringTimeoutSeconds;
     world.#build(options.maxConcurrent ?? 20);
     await world.stack.start();
     await world.registrar.start();
@@ -294,7 +301,13 @@ export class CallWorld {
         byCNumber: (number) => (number === numbers.c ? {} : undefined),
         trunkFor: (_request, flow) =>
           flow.remote.host === '10.0.1.1'
-            ? { id: 'lab-gsm', cNumber: numbers.c, country: 'US', limits: this.#trunkLimits }
+            ? {
+                id: 'lab-gsm',
+                cNumber: numbers.c,
+                country: 'US',
+                limits: this.#trunkLimits,
+                ringTimeoutSeconds: this.#ringTimeoutSeconds,
+              }
             : undefined,
       },
       domain: 'localhost',
