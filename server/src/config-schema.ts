@@ -215,6 +215,16 @@ const sip = z.strictObject({
         .describe('In User-Agent or From: no answer'),
     })
     .prefault({}),
+  overload: z
+    .strictObject({
+      targetDelayMs: positive
+        .default(20)
+        .describe('What a new call may wait while more come than can be carried; then 503'),
+      maxDelayMs: positive.default(200).describe('What it may wait in a burst'),
+      maxWaiting: positive.default(5000).describe('New calls that may wait'),
+      retryAfterSeconds: positive.default(5).describe('What the caller’s switch is asked to wait'),
+    })
+    .prefault({}),
 });
 
 const media = z.strictObject({
@@ -362,6 +372,12 @@ const lab = z.strictObject({
   smsToken: z.string().min(16).optional().describe('Default: a new one at every start'),
 });
 
+const database = z.strictObject({
+  maxWaitingWrites: positive
+    .default(100_000)
+    .describe('Changes that may wait for the disk; further ones fail'),
+});
+
 const log = z.strictObject({
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
@@ -381,6 +397,7 @@ function hasCertificate({ listeners, tls }: z.output<typeof sip>): boolean {
 /** `ringthrough.yaml`. Every key may be left out. */
 export const configSchema = z.strictObject({
   dataDir: z.string().min(1).default('./data').describe('Database, voice messages, key of the installation'),
+  database: database.prefault({}),
   http: http.prefault({}),
   sip: sip
     .refine(hasCertificate, { path: ['listeners'], error: 'a tls listener needs sip.tls with cert and key' })

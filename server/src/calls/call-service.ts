@@ -148,10 +148,15 @@ export class CallService {
     return true;
   }
 
+  /** For `OverloadOptions.hasRoom`: false, and further calls are refused before anything is done for them. */
+  hasRoom(): boolean {
+    return !this.#closing && this.#calls.size + this.#others.size < this.#options.maxConcurrent;
+  }
+
   /** For the stack's `invite`. */
   handleInvite(session: UasSession): void {
     const trunk = this.#trunkOf(session.request, session.flow);
-    if (this.#closing || this.#calls.size + this.#others.size >= this.#options.maxConcurrent) {
+    if (!this.hasRoom()) {
       refuse(session, 'overload');
       return;
     }

@@ -7,4 +7,5 @@ export {
   type Trunk,
   type TrunkDirectory,
 } from './call-service.ts';
+export { overloadHeaders } from './sip-causes.ts';
 export { type Direction, TrunkLoad, type TrunkStats } from './trunk-load.ts';

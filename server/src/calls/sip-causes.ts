@@ -27,6 +27,11 @@ export function refusalResponse(refusal: Refusal): { status: number; options: Me
   return { status, options: { headers } };
 }
 
+/** Of the 503 that the stack gives by itself under load; Retry-After is its own. */
+export const overloadHeaders: Array<[string, string]> = [
+  ['Reason', q850(refusals.overload.cause, refusals.overload.text)],
+];
+
 /** How the caller's leg ends when it is not the caller who ends it: `status` before the answer, BYE after it. */
 const callerEnds: Readonly<Record<EndCause, { status: number; cause: number; text: string }>> = {
   'device-hung-up': { status: 480, cause: 16, text: 'Normal call clearing' },

@@ -135,13 +135,13 @@ async function inject(
 }
 
 async function openData(
-  { dataDir }: Config,
+  { dataDir, database }: Config,
   teardown: Teardown,
 ): Promise<{ store: Store; masterKey: Buffer }> {
   try {
     teardown.add('lock', lockDataDir(dataDir));
     const masterKey = loadMasterKey(dataDir);
-    const store = await openStore({ path: join(dataDir, 'ringthrough.db') });
+    const store = await openStore({ path: join(dataDir, 'ringthrough.db'), ...database });
     teardown.add('store', () => store.destroy());
     return { store, masterKey };
   } catch (error) {

@@ -1,7 +1,7 @@
 import { SipStack, type SipStackOptions, systemClock } from '@ringthrough/sip';
 import { Notices } from '../accounts/index.ts';
 import { Alerting } from '../alerting/index.ts';
-import { CallService } from '../calls/index.ts';
+import { CallService, overloadHeaders } from '../calls/index.ts';
 import type { CarrierCatalogue, SmsGateway } from '../carrier/index.ts';
 import { type Config, sipRealm } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
@@ -54,7 +54,8 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   // The stack asks the calls, and the calls need the stack: until both are there, nobody gets in.
   const late: { calls?: CallService } = {};
   const screen: SipStackOptions['screen'] = (request, flow) => late.calls?.screen(request, flow) ?? false;
-  const stack = await createStack(options, screen);
+  const hasRoom = () => late.calls?.hasRoom() ?? false;
+  const stack = await createStack(options, { screen, hasRoom });
   teardown.add('sip', () => stack.close());
   const guard = createGuard(config, options.log.child({ module: 'guard' }));
   const registrar = createRegistrar(options, stack, guard);
@@ -108,7 +109,7 @@ async function startMedia({ config, log }: TelephonyOptions): Promise<EmbeddedMe
 
 async function createStack(
   { config, log, version }: TelephonyOptions,
-  screen: SipStackOptions['screen'],
+  late: { screen: SipStackOptions['screen']; hasRoom: () => boolean },
 ): Promise<SipStack> {
   const { timers, limits, tls, dns } = config.sip;
   const material = tls && (await readTlsFiles(tls, 'sip.tls', log));
@@ -149,7 +150,8 @@ async function createStack(
     ...(config.sip.reliableProvisional === 'off'
       ? {}
       : { reliableProvisional: config.sip.reliableProvisional }),
-    ...(screen ? { screen } : {}),
+    ...(late.screen ? { screen: late.screen } : {}),
+    overload: { ...config.sip.overload, headers: overloadHeaders, hasRoom: late.hasRoom },
   });
 }
 

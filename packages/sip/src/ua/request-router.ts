@@ -17,7 +17,7 @@ import { descriptionOf } from './body.ts';
 import { allow, type UaContext } from './context.ts';
 import { answerUntaken, buildResponse, Incoming, steadyTag } from './incoming.ts';
 import { tooBrief } from './session-refresher.ts';
-import type { IncomingRequest, MessageOptions, StatelessAnswer } from './types.ts';
+import type { IncomingRequest, MessageOptions, OverloadOptions, StatelessAnswer } from './types.ts';
 import { subscriberKey } from './uac-subscription.ts';
 import { UasInviteSession } from './uas-session.ts';
 
@@ -29,6 +29,14 @@ export interface RouterOwner {
   /** False if nobody took it. */
   request(incoming: IncomingRequest): boolean;
   maxServerTransactions: number;
+  overload: OverloadOptions | undefined;
+}
+
+interface Refusal {
+  status: number;
+  reason?: string;
+  headers?: ReadonlyArray<[string, string]>;
+  tag?: string;
 }
 
 /** Sends each received message to its transaction, its dialog, or the owner: RFC 3261 sections 8.2, 9.2, 12.2.2. */
@@ -65,14 +73,38 @@ export class RequestRouter {
     else this.#receive(request, via, flow);
   }
 
+  /** A new INVITE that has come at a bad time: 503 with Retry-After. What is under way already goes on. */
+  refuseCall(request: SipRequest, flow: BaseFlow): void {
+    const via = stampVia(request, flow.remote);
+    // Copied into the answer, or compared with what was sent: nothing else of it matters.
+    if (!via || validateRequest(request)) {
+      this.#context.counters.malformed++;
+      return;
+    }
+    const known = this.#context.transactions.match(request, via);
+    if (known) known.receive(request);
+    else this.#tooMuch(request, via, flow);
+  }
+
+  #tooMuch(request: SipRequest, via: Via, flow: BaseFlow): void {
+    const { retryAfterSeconds = 5, headers = [] } = this.#owner.overload ?? {};
+    this.#context.counters.overload++;
+    const tag = steadyTag(serverKey(request, via));
+    const all: Array<[string, string]> = [['Retry-After', String(retryAfterSeconds)], ...headers];
+    this.refuse(request, via, flow, { status: 503, headers: all, tag });
+  }
+
   /** Answers without a transaction, RFC 3261 section 8.2.7; never an ACK, never whom the owner does not want. */
-  refuse(request: SipRequest, via: Via, flow: BaseFlow, answer: { status: number; reason?: string }): void {
+  refuse(request: SipRequest, via: Via, flow: BaseFlow, answer: Refusal): void {
     // Without these headers nobody could match the answer, so it is most likely no SIP at all.
     const answerable = ['From', 'To', 'Call-ID', 'CSeq'].every((name) => request.headers.has(name));
     if (request.method === 'ACK' || !answerable || this.#owner.screen(request, flow) !== true) return;
     const { transport, counters } = this.#context;
     try {
-      const bytes = serializeMessage(responseTo(request, answer.status, newTag(), answer.reason));
+      const { status, reason, tag = newTag(), headers = [] } = answer;
+      const response = responseTo(request, status, tag, reason);
+      for (const [name, value] of headers) response.headers.add(name, value);
+      const bytes = serializeMessage(response);
       counters.sent++;
       transport.responseFlow(via, flow)?.send(bytes, () => counters.transportErrors++);
     } catch {
@@ -122,9 +154,9 @@ export class RequestRouter {
       if (admitted && request.method !== 'CANCEL') this.#answerOnce(request, via, flow, admitted);
       return;
     }
-    if (transactions.servers >= this.#owner.maxServerTransactions) {
-      counters.overload++;
-      this.refuse(request, via, flow, { status: 503 });
+    const full = transactions.servers >= this.#owner.maxServerTransactions;
+    if (full || (!entry && request.method === 'INVITE' && this.#owner.overload?.hasRoom?.() === false)) {
+      this.#tooMuch(request, via, flow);
       return;
     }
     if (this.#refuseExtension(request, via, flow)) return;

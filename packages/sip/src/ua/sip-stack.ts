@@ -25,6 +25,7 @@ import { firstFlow } from '../transport/ways.ts';
 import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type UaContext } from './context.ts';
 import { Incoming } from './incoming.ts';
+import { Intake } from './intake.ts';
 import { Notifier } from './notifier.ts';
 import { RequestRouter } from './request-router.ts';
 import type {
@@ -37,6 +38,7 @@ import type {
   IncomingRequest,
   InviteOptions,
   ListenerAddress,
+  OverloadOptions,
   RequestHandlers,
   SipStackOptions,
   StackStats,
@@ -93,6 +95,7 @@ const silent: StackLog = { debug() {}, warn() {}, error() {} };
 export class SipStack {
   readonly #context: UaContext;
   readonly #router: RequestRouter;
+  readonly #intake: Intake | undefined;
   readonly #inviteListeners = new Set<(session: UasSession) => unknown>();
   readonly #requestListeners = new Set<(incoming: IncomingRequest) => unknown>();
   #state: 'new' | 'started' | 'closed' = 'new';
@@ -158,7 +161,9 @@ export class SipStack {
       invite: (session) => this.#deliver(this.#inviteListeners, session),
       request: (incoming) => this.#deliver(this.#requestListeners, incoming),
       maxServerTransactions: limits.maxServerTransactions,
+      overload: options.overload,
     });
+    this.#intake = options.overload && this.#createIntake(options.overload);
   }
 
   /**
@@ -309,9 +314,29 @@ export class SipStack {
   #receive(message: SipMessage, flow: BaseFlow): void {
     if (this.#state !== 'started') return;
     this.#context.counters.received++;
+    this.#intake?.noteRead();
+    if (message.kind === 'response') this.#handle(() => this.#router.receiveResponse(message));
+    else if (this.#intake?.takes(message)) this.#intake.push(message, flow);
+    else this.#handle(() => this.#router.receiveRequest(message, flow));
+  }
+
+  #createIntake(limits: OverloadOptions): Intake {
+    const { clock } = this.#context;
+    const running = (work: () => void) => {
+      if (this.#state === 'started') this.#handle(work);
+    };
+    return new Intake({
+      limits,
+      clock,
+      afterReading: limits.afterReading,
+      admit: (request, flow) => running(() => this.#router.receiveRequest(request, flow)),
+      refuse: (request, flow) => running(() => this.#router.refuseCall(request, flow)),
+    });
+  }
+
+  #handle(work: () => void): void {
     try {
-      if (message.kind === 'response') this.#router.receiveResponse(message);
-      else this.#router.receiveRequest(message, flow);
+      work();
     } catch (error) {
       // A bug of ours, met by this message: it must not end the process or the other calls.
       this.#context.counters.listenerErrors++;

@@ -12,6 +12,7 @@ import type {
   Target,
   TimerConfig,
 } from '../transport/types.ts';
+import type { AdmissionLimits } from './admission-queue.ts';
 
 /** When provisional responses are sent reliably: only to a caller that requires it, or to each that supports it. */
 export type ReliableProvisional = 'required' | 'supported';
@@ -66,12 +67,26 @@ export interface SipStackOptions {
    * answered so (CANCEL, malformed requests) is dropped then.
    */
   screen?: (request: SipRequest, flow: Flow) => boolean | StatelessAnswer;
+  /** How new calls are refused when there are too many; absent: as soon as `limits.maxServerTransactions` is reached. */
+  overload?: OverloadOptions;
   /** Sockets; tests give a network in memory. */
   network?: Network;
   /** How the DNS is asked, to locate servers (RFC 3263). */
   dns?: DnsOptions;
   /** Asked instead of the DNS; with a `network` of a test and without this, names are that network's. */
   resolver?: Resolver;
+}
+
+/** INVITEs that would make a dialog wait while messages of calls in progress are there to be read, for so long. */
+export interface OverloadOptions extends AdmissionLimits {
+  /** For the Retry-After of the 503. */
+  retryAfterSeconds: number;
+  /** Further headers of the 503. */
+  headers?: Array<[string, string]>;
+  /** Asked before a transaction exists; false: no more calls at the moment. */
+  hasRoom?: () => boolean;
+  /** Calls back once what has come in so far is read; default: `setImmediate`. */
+  afterReading?: (then: () => void) => void;
 }
 
 /** Times in milliseconds. */
