@@ -1,7 +1,7 @@
 import { type IncomingRequest, type NotifierSubscription, parseUri, type SipStack } from '@ringthrough/sip';
 import type { Fabric, FabricEvents } from '../fabric/index.ts';
 import type { Logger } from '../log.ts';
-import type { Authentication, DeviceIdentity } from '../registration/index.ts';
+import type { DeviceIdentity, Registrar } from '../registration/index.ts';
 import type { EventPackage, Heard, Telling } from './types.ts';
 
 export interface SubscriptionLimits {
@@ -14,7 +14,7 @@ export interface SubscriptionLimits {
 
 export interface SubscriptionServiceOptions {
   acceptor: Pick<SipStack, 'acceptSubscription'>;
-  registrar: { authenticate(incoming: IncomingRequest, challenge: 401): Promise<Authentication> };
+  registrar: Pick<Registrar, 'authenticate' | 'isEdge'>;
   fabric: Fabric;
   log: Logger;
   packages: readonly EventPackage[];
@@ -127,6 +127,8 @@ export class SubscriptionService {
     let over = false;
     const subscription = this.#options.acceptor.acceptSubscription(incoming, {
       limits: { ...this.#options.limits, minIntervalMs: eventPackage.minIntervalMs },
+      // An edge proxy stays in the dialog, and may open another connection; a device does not say where packets go.
+      confined: !this.#options.registrar.isEdge(incoming.flow),
       // The last words must not wait for the database.
       state: (cause) => (this.#closed ? undefined : telling.state(cause)),
       ended: () => {

@@ -66,6 +66,7 @@ export class UnsolicitedSummary {
         ['From', `<sip:${domain}>`],
         ['To', `<sip:${address.sipUser}@${domain}>`],
         ...(contact === undefined ? [] : [['Contact', contact] as const]),
+        ...(address.route ?? []).map((hop) => ['Route', hop] as const),
         ['Event', summary.name],
         // There is no subscription that would go on.
         ['Subscription-State', 'terminated;reason=noresource'],

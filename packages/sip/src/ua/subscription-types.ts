@@ -23,6 +23,11 @@ export interface AcceptSubscriptionOptions {
    * When it throws, the subscription ends with `giveup`.
    */
   state: (cause: NotifyCause) => NotifyBody | undefined | Promise<NotifyBody | undefined>;
+  /**
+   * NOTIFYs go where the SUBSCRIBE came from, never to an address that it names in Contact or Record-Route: for
+   * subscribers who are not to say where our packets go. Without Record-Route they do so anyway.
+   */
+  confined?: boolean;
   /** Once. A last NOTIFY may still ask for its state. */
   ended?: (how: SubscriptionEnd) => void;
 }

@@ -21,6 +21,7 @@ let subscription: NotifierSubscription | undefined;
 let ends: string[];
 let causes: string[];
 let lines: number;
+let confined: boolean;
 let state: AcceptSubscriptionOptions['state'];
 
 beforeEach(async () => {
@@ -29,12 +30,13 @@ beforeEach(async () => {
   stack = await newStack(ours.host, ['lines']);
   peer = await RawPeer.bind(network, { host: '10.0.0.2', port: 5070 }, ours);
   subscription = undefined;
-  [ends, causes, lines] = [[], [], 0];
+  [ends, causes, lines, confined] = [[], [], 0, false];
   state = () => ({ contentType: 'text/lines', body: `${lines}` });
   stack.on('request', (incoming) => {
     if (incoming.request.method !== 'SUBSCRIBE') return false;
     subscription = stack.acceptSubscription(incoming, {
       limits,
+      confined,
       state: (cause) => {
         causes.push(cause);
         return state(cause);
@@ -224,6 +226,15 @@ describe('RFC 6665 4.2: as notifier', () => {
     proxy.respond(proxy.lastRequest('NOTIFY'), 200);
     await clock.advance(1_000_000);
     await proxy.close();
+  });
+
+  it('a confined subscriber cannot send the NOTIFYs elsewhere', async () => {
+    confined = true;
+    const route = { 'Record-Route': '<sip:10.0.0.9;lr>', Contact: '<sip:raw@10.0.0.9>' };
+    expect(await send(subscribe(600, route))).toEqual(['200 SUBSCRIBE', 'NOTIFY']);
+    const { uri, headers } = peer.lastRequest('NOTIFY');
+    expect([uri, headers.get('Route')]).toEqual(['sip:raw@10.0.0.9', '<sip:10.0.0.9;lr>']);
+    await takeNotify();
   });
 
   it('a state that takes its time keeps the order; one that cannot be had ends the subscription', async () => {

@@ -63,7 +63,7 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
     this.callId = this.#dialog.callId;
     // A telephone that has proved who it is gets its NOTIFYs where it spoke from, as its calls: its Contact may be a
     // private address. Proxies that want to stay in the dialog have said so (Record-Route).
-    const direct = this.#dialog.routeSet.length === 0;
+    const direct = options.confined === true || this.#dialog.routeSet.length === 0;
     this.#way = { pinned: direct ? flow : undefined, last: flow };
     this.#subscribe(incoming.transaction);
     this.accepted = this.#machine.state !== 'init';
