@@ -5,6 +5,7 @@ import type { Ringthrough } from '../../../interop/support/ringthrough.ts';
 export const bounds = {
   'resident memory, MiB': { share: 0.1, besides: 8 },
   'heap after collections, MiB': { share: 0.1, besides: 4 },
+  'memory outside the heap, MiB': { share: 0.1, besides: 4 },
   'open files and sockets': { share: 0.05, besides: 5 },
   'active handles': { share: 0.05, besides: 5 },
   'server transactions': { share: 0.1, besides: 20 },
@@ -36,6 +37,7 @@ export async function sample(server: Ringthrough, begun: number): Promise<Sample
     seconds: (performance.now() - begun) / 1000,
     'resident memory, MiB': Number(resident) / 1024,
     'heap after collections, MiB': metric('nodejs_heap_size_used_bytes') / MiB,
+    'memory outside the heap, MiB': metric('nodejs_external_memory_bytes') / MiB,
     'open files and sockets': readdirSync(`/proc/${pid}/fd`).length,
     'active handles': metric('nodejs_active_handles_total'),
     'server transactions': metric('ringthrough_sip_server_transactions'),
