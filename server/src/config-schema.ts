@@ -394,8 +394,16 @@ function hasCertificate({ listeners, tls }: z.output<typeof sip>): boolean {
   return tls !== undefined || !listeners?.some(({ protocol }) => protocol === 'tls');
 }
 
-/** `ringthrough.yaml`. Every key may be left out. */
-export const configSchema = z.strictObject({
+/** A certificate that anybody could have signed proves nothing. */
+function canVerifyTrunks(config: {
+  sip: z.output<typeof sip>;
+  carriers?: z.output<typeof carrier>[] | undefined;
+}): boolean {
+  const byCertificate = config.carriers?.some(({ trunks }) => trunks.some(({ tls }) => tls !== undefined));
+  return byCertificate !== true || config.sip.tls?.ca !== undefined;
+}
+
+const settings = z.strictObject({
   dataDir: z.string().min(1).default('./data').describe('Database, voice messages, key of the installation'),
   database: database.prefault({}),
   http: http.prefault({}),
@@ -417,6 +425,12 @@ export const configSchema = z.strictObject({
   sms: smsOutbox.prefault({}),
   lab: lab.prefault({}),
   log: log.prefault({}),
+});
+
+/** `ringthrough.yaml`. Every key may be left out. */
+export const configSchema = settings.refine(canVerifyTrunks, {
+  path: ['carriers'],
+  error: 'a trunk with tls needs sip.tls with ca: whose certificates are believed',
 });
 
 export type CarrierConfig = z.output<typeof carrier>;

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from './config.ts';
 
 const carrierWith = (...trunks: string[]) =>
-  `carriers:
+  `sip: { tls: { cert: a, key: b, ca: c } }
+carriers:
   - { id: c, name: C, country: US, family: gsm, prefixes: ['+1'], cNumber: '+14155559000', trunks: [${trunks.join(', ')}] }`;
 
 function faultsOf(...trunks: string[]): string {
@@ -55,6 +56,11 @@ describe('trunks in the configuration', () => {
     ['{ id: 2, host: 192.0.2.1 }', 'id'],
   ])('%s is refused: %s', (trunk, fault) => {
     expect(faultsOf(trunk)).toContain(fault);
+  });
+
+  it('by certificate need to know whose certificates are believed', () => {
+    const text = carrierWith('{ tls: { name: sbc.carrier.example } }').replace(', ca: c', '');
+    expect(() => parseConfig(text)).toThrow('needs sip.tls with ca');
   });
 
   it('have names of their own', () => {

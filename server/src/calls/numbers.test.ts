@@ -3,6 +3,15 @@ import { numberOfUri, toE164 } from './numbers.ts';
 
 describe('numbers as trunks write them', () => {
   it.each([
+    ['33612345678', '+33612345678'],
+    ['14155550101', '+14155550101'],
+    ['+14155550101', '+14155550101'],
+    ['02079460000', '+442079460000'],
+  ])('%s of a trunk that leaves the plus away', (text, expected) =>
+    expect(toE164(text, 'GB', 'e164-no-plus')).toBe(expected),
+  );
+
+  it.each([
     ['+14155550101', 'US', '+14155550101'],
     ['4155550101', 'US', '+14155550101'],
     ['14155550101', 'US', '+14155550101'],
