@@ -331,9 +331,10 @@ export class CallService {
     return this.#byAccount.get(accountId)?.size ?? 0;
   }
 
-  /** A device behind a trunk's address (a trunk that names no port) stays a device. */
+  /** A device behind a trunk's address (a trunk that names no port) stays a device. An edge proxy may be a trunk, too. */
   #trunkOf(request: SipRequest, flow: Flow): Trunk | undefined {
-    if (flow.protocol === 'ws' || this.#options.registrar.knows(flow)) return undefined;
+    const { registrar } = this.#options;
+    if (flow.protocol === 'ws' || (registrar.knows(flow) && !registrar.isEdge(flow))) return undefined;
     return this.#options.trunks.trunkFor(request, flow);
   }
 }

@@ -38,6 +38,8 @@ export interface DeviceLegOptions {
 export class DeviceLeg {
   readonly device: DeviceAddress;
   readonly #options: DeviceLegOptions;
+  /** To the same device, not tried yet. */
+  readonly #flows: DeviceAddress[];
   #media: MediaLeg | undefined;
   #session: UacSession | undefined;
   #dialogMedia: SessionMedia | undefined;
@@ -48,6 +50,7 @@ export class DeviceLeg {
   constructor(options: DeviceLegOptions) {
     this.#options = options;
     this.device = options.device;
+    this.#flows = [...(options.device.otherFlows ?? [])];
   }
 
   get onHold(): boolean {
@@ -71,13 +74,7 @@ export class DeviceLeg {
       });
       this.#media = leg;
       if (this.#givenUp) throw new Error('given up before the INVITE was sent');
-      this.#session = this.#options.inviter.invite({
-        request: this.#invite(offer),
-        target: device.target,
-        // Nobody but the device may be told of its calls, whatever address it gives.
-        confined: true,
-      });
-      this.#listen(this.#session);
+      this.#ring(device, offer);
     } catch {
       tell({ type: 'leg-failed', legId, lost: false });
       await this.close();
@@ -128,7 +125,17 @@ export class DeviceLeg {
     return this.#media?.close();
   }
 
-  #listen(session: UacSession): void {
+  #ring(address: DeviceAddress, offer: string): void {
+    this.#session = this.#options.inviter.invite({
+      request: this.#invite(address, offer),
+      target: address.target,
+      // Nobody but the device may be told of its calls, whatever address it gives.
+      confined: true,
+    });
+    this.#listen(this.#session, address, offer);
+  }
+
+  #listen(session: UacSession, address: DeviceAddress, offer: string): void {
     const { legId, tell } = this.#options;
     session.on('provisional', ({ status }) => {
       if (status === 180 || status === 183) tell({ type: 'leg-ringing', legId });
@@ -137,22 +144,38 @@ export class DeviceLeg {
       this.#answer = session.answer ?? '';
       tell({ type: 'leg-answered', legId });
     });
-    session.on('rejected', (response) => tell(this.#rejected(response)));
+    session.on('rejected', (response) => {
+      const next = this.#nextFlow(address, response);
+      if (next !== undefined) this.#ring(next, offer);
+      else tell(this.#rejected(address, response));
+    });
     session.on('ended', ({ by }) => {
       tell({ type: 'leg-ended', legId, lost: by === 'transport' || by === 'timeout' });
     });
   }
 
+  /**
+   * RFC 5626 section 5.3: when a flow to the device has failed, another one is tried. Where the connection is ours to see
+   * and the contact another one, the registrar's news of it ring the device.
+   */
+  #nextFlow(failed: DeviceAddress, { status, headers }: SipResponse): DeviceAddress | undefined {
+    if (this.#givenUp) return undefined;
+    const ours = (headers.get('Warning') ?? '').startsWith('399 ringthrough ');
+    if (status !== 430 && !(status === 503 && ours)) return undefined;
+    const at = this.#flows.findIndex(({ contactUri }) => status === 430 || contactUri === failed.contactUri);
+    return at < 0 ? undefined : this.#flows.splice(at, 1)[0];
+  }
+
   /** A connection that broke is no refusal: the device may come back while it still rings. */
-  #rejected(response: SipResponse): CallInput {
-    const { legId, device } = this.#options;
-    const broken = 'flow' in device.target && device.target.flow.closed;
+  #rejected({ target }: DeviceAddress, response: SipResponse): CallInput {
+    const { legId } = this.#options;
+    const broken = 'flow' in target && target.flow.closed;
     if (broken) return { type: 'leg-failed', legId, lost: true };
     return { type: 'leg-rejected', legId, status: response.status };
   }
 
-  #invite(offer: string): SipRequest {
-    const { device, domain, called, calling, callingAsserted, maxForwards } = this.#options;
+  #invite(device: DeviceAddress, offer: string): SipRequest {
+    const { domain, called, calling, callingAsserted, maxForwards } = this.#options;
     const headers: Array<[string, string]> = [
       ['From', callerAddress(calling, domain)],
       ['To', `<sip:${device.sipUser}@${domain}>`],
@@ -160,6 +183,8 @@ export class DeviceLeg {
       // RFC 7315 4.2: tells the client which of the person's numbers was called.
       ['P-Called-Party-ID', `<sip:${called}@${domain}>`],
       ['Content-Type', 'application/sdp'],
+      // RFC 3327 section 5.4: along the proxies that it registered through.
+      ...(device.route ?? []).map((hop): [string, string] => ['Route', hop]),
     ];
     if (calling !== undefined && callingAsserted) {
       headers.push(['P-Asserted-Identity', `<sip:${calling}@${domain}>`]);

@@ -263,6 +263,7 @@ export class CallWorld {
         maxBindingsPerDevice: 5,
       },
       pingIntervalMs: 10_000,
+      edges: [{ host: '10.0.9.1' }, { host: '10.0.9.2' }],
     });
     this.alerting = new Alerting({
       store,
