@@ -20,7 +20,8 @@ export interface TakenMessage {
 /**
  * Greeting, beep, recording (R-VM). Ends when the caller hangs up or presses `#`, after silence, or at the maximum;
  * hangs up if the caller has not. `#` during the greeting goes straight to the beep.
- * @throws when the media or the disk fails: what was recorded until then is where `begin` said
+ * @throws when the media or the disk fails: what was recorded until then is where `begin` said, and the caller is the
+ * owner's to let go, with the cause
  * @param begin gives the path to record to, just before the recording starts
  */
 export async function takeMessage(
@@ -34,12 +35,11 @@ export async function takeMessage(
     const answeredAt = context.now();
     await greet(carrier.media, caller, settings, context.greetingFailed);
     const recording = caller.gone ? undefined : await record(carrier.media, caller, settings, context.begin);
+    if (!caller.gone)
+      carrier.session.bye({ headers: [['Reason', 'Q.850;cause=16;text="Normal call clearing"']] });
     return { answeredAt, recording };
   } finally {
     caller.forget();
-    if (!caller.gone && carrier.session.state !== 'early') {
-      carrier.session.bye({ headers: [['Reason', 'Q.850;cause=16;text="Normal call clearing"']] });
-    }
   }
 }
 
@@ -112,13 +112,17 @@ async function record(
 ): Promise<RecordingResult> {
   const path = await begin();
   const ended = Promise.withResolvers<RecordingResult>();
-  const stop = media.on('recordingEnded', ended.resolve);
+  const stops = [
+    media.on('recordingEnded', ended.resolve),
+    // Throws what the disk said: the caller is let go at once, and what was written is kept for the next start.
+    media.on('recordingFailed', () => void media.stopRecording().then(ended.resolve, ended.reject)),
+  ];
   try {
     await media.record({ path, maxDurationMs: settings.maxMessageMs, maxSilenceMs: settings.maxSilenceMs });
     // By itself, or because the caller is done; when both happen at once, the result is the same.
     const stopped = caller.done().then(() => media.stopRecording());
     return await Promise.race([ended.promise, stopped]);
   } finally {
-    stop();
+    for (const stop of stops) stop();
   }
 }

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { closeWorld, createWorld, onlyRow, world } from './testing/scenes.ts';
@@ -70,6 +70,39 @@ describe('voicemail', () => {
     expect(await onlyRow()).toMatchObject({ outcome: 'failed', cause: 'nobody' });
     expect(world.calls.active()).toEqual([]);
     expect(world.sms).toHaveLength(1);
+  });
+
+  test('a disk that fails while a message is recorded: the caller is let go at once, and told the cause', async () => {
+    await createWorld();
+    const caller = world.dial();
+    await world.until('voicemail answers', () => caller.final?.status === 200);
+    await world.pass(world.media.greetingMs + 2000);
+    await world.media.legs[0]?.failRecording();
+    await world.until('we hang up', () => caller.endedBy === 'peer', 2000);
+    expect(caller.endReason).toBe('Q.850;cause=41;text="Temporary failure"');
+    await world.settled();
+    expect(await onlyRow()).toMatchObject({ outcome: 'failed', cause: 'nobody' });
+    // The note of the message is still there: the next start finds what was written.
+    expect(await readdir(join(world.dataDir, 'voicemail'))).toHaveLength(1);
+  });
+
+  test('keys by INFO end the message like those of RFC 4733', async () => {
+    await createWorld();
+    const caller = world.dial();
+    await world.until('voicemail answers', () => caller.final?.status === 200);
+    const press = (body: string, contentType = 'application/dtmf-relay') =>
+      world.wait(caller.session.sendRequest('INFO', { contentType, body }));
+    expect((await press('Signal=#\r\nDuration=160')).status).toBe(200);
+    await world.until('it skips the greeting', () => world.media.legs[0]?.played.length === 2, 1000);
+    await world.pass(2000);
+    // What is no key ends nothing, and what nobody understands is refused (RFC 6086).
+    expect((await press('Signal=5')).status).toBe(200);
+    expect((await press('hello', 'text/plain')).status).toBe(415);
+    expect(caller.endedBy).toBeUndefined();
+    await press('#', 'application/dtmf');
+    await world.settled();
+    expect(caller.endedBy).toBe('peer');
+    expect(await world.alerting.voicemails('ann')).toHaveLength(1);
   });
 
   test('missed-call alert only: not answered, 480', async () => {

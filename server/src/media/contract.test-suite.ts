@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseWav, recoverWav, ToneDetector, ToneGenerator, writeWav } from '@ringthrough/rtp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LegKind, MediaLeg, MediaPlane } from './media-plane.ts';
+import { fillDisk } from './test-support/failing-disk.ts';
 import { MediaPeer, type PeerCodec, type PeerOptions, until } from './test-support/media-peer.ts';
 import type { WebrtcWire } from './test-support/wire.ts';
 
@@ -335,6 +336,21 @@ export function describeMediaPlane(
         await leg.close();
         await next;
         expect(await recoverWav(join(folder, 'closed.wav'))).toBeDefined();
+      });
+
+      it('tells when a recording ends because the disk fails, and keeps what was written', async () => {
+        const { leg, peer } = await pair({ kind: 'rtp', codec: 'PCMA' });
+        const path = join(folder, 'disk.wav');
+        const failed = new Promise<void>((resolve) => leg.on('recordingFailed', resolve));
+        peer.speak(1000);
+        await leg.record({ path, maxDurationMs: 60_000 });
+        await until('500 ms of it are on the disk', () => (sizeOf(path) ?? 0) > 44 + 2 * 8 * 500);
+        fillDisk(path);
+        await failed;
+        await expect(leg.stopRecording()).rejects.toThrow();
+        expect(await recoverWav(path)).toBeGreaterThanOrEqual(500);
+        // The leg is as good as before.
+        expect(await leg.play({ toneHz: 440, durationMs: 100 })).toBe('ended');
       });
 
       it('sends an echo', async () => {

@@ -71,6 +71,8 @@ export interface MediaLegEvents {
   silent: [];
   /** The recording was finished by its maximum, its silence limit or `close`; the file is on the disk. */
   recordingEnded: [RecordingResult];
+  /** The recording ended because the disk failed; `stopRecording` throws why. What was written until then is there. */
+  recordingFailed: [];
 }
 
 /** What is known of a leg's media, for the CDR. Times in milliseconds, loss in packets. */

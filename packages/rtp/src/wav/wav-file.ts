@@ -51,6 +51,11 @@ export class WavWriter {
     return (1000 * this.#samples) / (this.#format.sampleRate * this.#format.channels);
   }
 
+  /** Whether the disk has failed: what comes now is not kept, and `close` will throw. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Takes a copy and returns at once. A failing disk is reported by `close`; nothing is taken after `close`. */
   write(pcm: Int16Array): void {
     if (this.#closing) return;

@@ -133,10 +133,17 @@ export class FakeLeg implements MediaLeg {
     const timer = this.#plane.clock.setTimeout(() => {
       this.stopRecording().then(
         (result) => this.emit('recordingEnded', result),
-        () => undefined,
+        () => this.emit('recordingFailed'),
       );
     }, options.maxDurationMs);
     this.#recording = { options, timer };
+  }
+
+  /** The disk fails while it records. */
+  async failRecording(): Promise<void> {
+    this.#plane.diskFull = true;
+    await this.stopRecording().catch(() => undefined);
+    this.emit('recordingFailed');
   }
 
   async stopRecording(): Promise<RecordingResult> {

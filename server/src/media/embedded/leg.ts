@@ -228,9 +228,10 @@ export class Leg {
     const recorder = this.#detachRecorder();
     if (!recorder) return;
     this.#recorded = recorder.finish();
-    // A failing disk is told to whoever asks for the result.
+    // Why it failed is told to whoever asks for the result.
     const result = await this.#recorded.catch(() => undefined);
     if (result) this.#options.emit('recordingEnded', result);
+    else this.#options.emit('recordingFailed');
   }
 
   #detachRecorder(): Recorder | undefined {

@@ -23,7 +23,7 @@ export class Recorder implements Ticker, PacketSink {
   }
 
   /**
-   * @param onLimit called once, when the recording has reached its maximum or its silence limit
+   * @param onLimit called once, when the recording has reached its maximum or its silence limit, or the disk fails
    * @throws MediaError `bad-source` when the file cannot be created
    */
   static async start(codec: AudioCodec, options: RecordOptions, onLimit: () => void): Promise<Recorder> {
@@ -44,7 +44,12 @@ export class Recorder implements Ticker, PacketSink {
     this.#voice.push(this.#frame);
     const { maxDurationMs, maxSilenceMs } = this.#options;
     const tooLong = this.#writer.durationMs >= maxDurationMs;
-    if (tooLong || (maxSilenceMs !== undefined && this.#voice.silenceMs >= maxSilenceMs)) this.#onLimit();
+    if (
+      this.#writer.failed ||
+      tooLong ||
+      (maxSilenceMs !== undefined && this.#voice.silenceMs >= maxSilenceMs)
+    )
+      this.#onLimit();
   }
 
   failed(): void {
