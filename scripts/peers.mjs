@@ -14,7 +14,10 @@ const peers = [
   { command: 'openssl', package: 'openssl', without: 'the tests of TLS, and of DTLS with OpenSSL' },
 ];
 
-const has = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
+// Debian puts servers where only root's PATH leads.
+const searched = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+const has = (command) =>
+  spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore', env: searched }).status === 0;
 
 /** Root, or a sudo that asks for no password; otherwise nothing is installed. */
 function asRoot() {

@@ -27,7 +27,7 @@ export interface LocateOptions {
   families(protocol: SocketProtocol): ReadonlyArray<4 | 6>;
   /** What is known of the DNS; undefined: not asked yet. Names come as `plainName` makes them. */
   answers<T extends DnsType>(name: string, type: T): DnsRecords[T] | undefined;
-  /** 0 to below 1. */
+  /** 0 to below 1; the same numbers each time that one location goes on. */
   random(): number;
 }
 
@@ -60,7 +60,7 @@ const standardPort = (protocol: SocketProtocol): number => (protocol === 'tls' ?
 
 /**
  * RFC 3263 section 4, without the asking: where a request to this URI goes. Pure; to be called again with the answers
- * until it has servers. SRV records are drawn anew each time, so that the weights hold over many requests.
+ * until it has servers.
  */
 export function locate(uri: SipUri, options: LocateOptions): Located {
   const sites = findSites(uri, new Asking(options), options);

@@ -43,15 +43,25 @@ export class Locator {
   #run(step: (options: LocateOptions) => Located): Server[] | Promise<Server[]> {
     const known = new Map<string, DnsRecords[DnsType]>();
     const { protocols, families, random } = this.#options;
+    // Drawn anew for each location, so that weights hold; and once for all its steps, or they would differ.
+    const drawn: number[] = [];
+    let next = 0;
     const options: LocateOptions = {
       protocols,
       families,
-      random,
+      random: () => {
+        drawn[next] ??= random();
+        return drawn[next++] ?? 0;
+      },
       answers: <T extends DnsType>(name: string, type: T) =>
         known.get(`${type} ${name}`) as DnsRecords[T] | undefined,
     };
-    const first = step(options);
-    return 'servers' in first ? first.servers : this.#ask(first, known, () => step(options));
+    const again = () => {
+      next = 0;
+      return step(options);
+    };
+    const first = again();
+    return 'servers' in first ? first.servers : this.#ask(first, known, again);
   }
 
   async #ask(
@@ -81,7 +91,8 @@ export class Locator {
 
   /** A name without a dot is the machine's own affair (hosts file, search list), `localhost` too (RFC 6761). */
   #asksDns(name: string): boolean {
-    return name.includes('.') && !name.endsWith('.localhost') && name !== 'localhost';
+    const host = name.replace(/^_[^.]*\._[^.]*\./, '');
+    return host.includes('.') && !host.endsWith('.localhost');
   }
 
   /** Names of which the DNS knows no address are asked of the system, as other programs would. */
