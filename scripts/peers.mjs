@@ -7,6 +7,8 @@ const peers = [
   { command: 'chromium', package: 'chromium', without: 'the tests in a real browser' },
   { command: 'dnsmasq', package: 'dnsmasq-base', without: 'the tests of locating servers by DNS' },
   { command: 'kamailio', package: 'kamailio', without: 'the tests behind Kamailio' },
+  { command: 'sipsak', package: 'sipsak', without: 'the tests with sipsak' },
+  { command: 'svmap', package: 'sipvicious', without: 'the scans of sipvicious' },
   { command: 'linphonec', package: 'linphone-cli', without: 'the softphone tests with linphone' },
   { command: 'iptables', package: 'iptables', without: 'the tests that cut devices off' },
   { command: 'ip', package: 'iproute2', without: 'the tests that cut devices off' },
