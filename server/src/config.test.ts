@@ -34,6 +34,13 @@ describe('config', () => {
     expect(parseConfig('lab: { enabled: false }').carriers).toEqual([]);
   });
 
+  it('moves the lab to other ports with one setting, for a second instance on the machine', () => {
+    const ports = (yaml: string) => parseConfig(yaml).carriers.map(({ trunks }) => trunks[0]?.port);
+    expect(ports('')).toEqual([5070, 5071]);
+    expect(ports('lab: { sipPort: 5080 }')).toEqual([5080, 5081]);
+    expect(load({ RINGTHROUGH_LAB_SIP_PORT: '5090' }).config.carriers[1]?.trunks[0]?.port).toBe(5091);
+  });
+
   it('names an unknown key with its line', () => {
     expect(() => parseConfig('dataDir: x\nhttp:\n  host: 127.0.0.1\n  prot: 1\n')).toThrow(
       'ringthrough.yaml:4: http.prot: no setting has this name',

@@ -144,7 +144,8 @@ export class Story extends StorySteps {
     if (stays === undefined || comesBack === undefined) throw new Error('There are no browsers.');
     comesBack.loseNetwork();
     await this.registered(2);
-    timeline.line(`${comesBack.name} lost its connection and is deregistered`);
+    // Before the call, from whose arrival the times count.
+    timeline.note(`${comesBack.name} has lost its connection and is deregistered`);
     const late = comesBack.nextCall();
     const call = await network.call(callerUs, us);
     const others = this.devices.filter((one) => one !== comesBack);
@@ -177,7 +178,7 @@ export class Story extends StorySteps {
     timeline.chapter('Call 7: all devices are gone; voicemail at once, and an SMS when the handset is back');
     await this.close();
     await this.registered(0);
-    timeline.line('all devices deregistered');
+    timeline.note('all devices are deregistered');
     const before = (await person.voicemails()).length;
     const call = await network.call(callerUs, us);
     timeline.from((await call.message('INVITE (SDP)')).at);

@@ -127,10 +127,10 @@ describe('REST', () => {
 });
 
 describe('the page', () => {
-  async function serve(webRoot: string, url: string) {
+  async function serve(webRoot: string, url: string, method: 'GET' | 'HEAD' = 'GET') {
     const other = Fastify();
     await other.register(labPlugin({ lab, webRoot }), { prefix: '/lab' });
-    const response = await other.inject({ url });
+    const response = await other.inject({ url, method });
     await other.close();
     return response;
   }
@@ -139,6 +139,14 @@ describe('the page', () => {
     writeFileSync(join(folder, 'index.html'), '<title>lab</title>');
     expect((await serve(folder, '/lab/')).body).toBe('<title>lab</title>');
     expect((await serve(folder, '/lab?scenario=fresh')).headers.location).toBe('/lab/?scenario=fresh');
+  });
+
+  it('is there for HEAD as well, with and without the slash', async () => {
+    writeFileSync(join(folder, 'index.html'), '<title>lab</title>');
+    const page = await serve(folder, '/lab/', 'HEAD');
+    expect([page.statusCode, page.body]).toEqual([200, '']);
+    const moved = await serve(folder, '/lab', 'HEAD');
+    expect([moved.statusCode, moved.headers.location]).toEqual([302, '/lab/']);
   });
 
   it('says how to build it when it is not there', async () => {

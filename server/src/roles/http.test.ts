@@ -283,6 +283,20 @@ describe('pages', () => {
   });
 });
 
+it.each([
+  { publicOrigin: 'https://ring.example' },
+  { trustedProxies: ['127.0.0.1'] },
+  { host: '0.0.0.0' },
+  { metrics: { enabled: false } },
+  { metrics: { port: 0 } },
+])('/metrics is not on the port of the service with http: %j', async (http) => {
+  await house.close();
+  house = await TestHouse.open({ http });
+  for (const url of ['/metrics', '/metrics?x', '/Metrics']) {
+    expect((await inject('GET', url, { accept: 'text/html' })).statusCode, url).not.toBe(200);
+  }
+});
+
 describe('events', () => {
   /** A real connection: the stream stays open. */
   async function open(

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -221,6 +222,29 @@ describe('the program', () => {
     taken.close();
     expect(server.errors.trim()).toBe(
       `${protocol} port ${port} on 127.0.0.1 is taken by another program. Change ${key} in ringthrough.yaml, or set ${variable}.`,
+    );
+  });
+
+  it('says how a second lab on the machine gets other ports', async () => {
+    const taken = createSocket('udp4');
+    await new Promise<void>((resolve) => taken.bind(0, '127.0.0.1', resolve));
+    const { port } = taken.address();
+    writeFileSync(
+      join(folder, 'ringthrough.yaml'),
+      stringify({
+        http: { port: 0 },
+        sip: { port: 0 },
+        media: { webrtcPort: 0, rtpPorts: { min: 0, max: 0 } },
+        lab: { sipPort: port },
+      }),
+    );
+    const server = launch();
+    expect(await server.ended()).toBe(1);
+    taken.close();
+    expect(server.errors.trim()).toBe(
+      `UDP port ${port} on 127.0.0.1, where the lab's carrier has its switch, is taken by another program. ` +
+        'Change lab.sipPort in ringthrough.yaml, or set RINGTHROUGH_LAB_SIP_PORT, or do without the lab: ' +
+        'RINGTHROUGH_LAB_ENABLED=false.',
     );
   });
 
