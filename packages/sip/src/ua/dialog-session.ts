@@ -66,11 +66,16 @@ export abstract class DialogSession implements DialogUser {
         this.localSdp = sdp;
       },
       isConfirmed: () => this.dialog?.state === 'confirmed',
-      isOffering: () => this.#reinviter?.active === true,
+      isOffering: () => this.isOffering,
       settled: () => this.#reinviter?.unblocked(),
       unacknowledged: () => this.#neverAcknowledged(),
       answered: (ack) => this.emit('confirmed', ack),
     });
+  }
+
+  /** Whether an INVITE of ours waits for its final response. */
+  protected get isOffering(): boolean {
+    return this.#reinviter?.active === true;
   }
 
   /** The dialog is over, or there will never be one. */

@@ -97,6 +97,11 @@ export class UacInviteSession extends DialogSession implements UacSession {
     return this.#state;
   }
 
+  /** The INVITE itself is under way, too, in its early dialogs: RFC 3261 section 14.2. */
+  protected override get isOffering(): boolean {
+    return this.#state === 'early' || super.isOffering;
+  }
+
   get answer(): string | undefined {
     return this.#answer;
   }
