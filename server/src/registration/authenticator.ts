@@ -28,7 +28,13 @@ export interface AuthenticatorOptions {
 export type Authentication =
   | { ok: true; device: DeviceIdentity }
   /** The response to give: 401 or 407 with these headers, or 403. */
-  | { ok: false; status: number; headers: Array<[string, string]> };
+  | {
+      ok: false;
+      status: number;
+      headers: Array<[string, string]>;
+      /** Whose credentials these are, right but used before: the request may be one that was answered already. */
+      repeated: DeviceIdentity | undefined;
+    };
 
 /** Who may speak, and who it is: digest for devices, and as little as possible for strangers. */
 export class Authenticator {
@@ -74,7 +80,8 @@ export class Authenticator {
     const offered = this.#digest.challenge({ stale: verdict.result === 'stale', client });
     const challenges = this.#fitting(request, flow, offered) ?? offered;
     const name = challenge === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate';
-    return { ok: false, status: challenge, headers: challenges.map((value) => [name, value]) };
+    const repeated = verdict.result === 'stale' && verdict.repeated ? device : undefined;
+    return { ok: false, status: challenge, headers: challenges.map((value) => [name, value]), repeated };
   }
 
   /**

@@ -9,7 +9,7 @@ import {
   type StreamSocket,
   serializeMessage,
 } from '@ringthrough/sip';
-import { MemoryNetwork, VirtualClock } from '@ringthrough/sip/testing';
+import { MemoryNetwork, RawPeer, VirtualClock } from '@ringthrough/sip/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LocalFabric } from '../fabric/index.ts';
 import { createLogger } from '../log.ts';
@@ -237,6 +237,53 @@ describe('registering (RFC 3261 section 10.3)', () => {
     });
     for (const response of await Promise.all(requests)) expect(response.status).toBe(401);
     expect(stack.stats()).toMatchObject({ serverTransactions: 0, timers: 0 });
+  });
+
+  test('over UDP an answer is not kept; a request that comes again gets it once more, and changes nothing', async () => {
+    const peer = await RawPeer.bind(network, { host: '10.0.0.7', port: 5060 }, serverAddress);
+    const answers = () => peer.received.filter((message) => message.kind === 'response');
+    const lines = (sequence: number, more: string[] = []) =>
+      [
+        'REGISTER sip:localhost SIP/2.0',
+        `Via: SIP/2.0/UDP 10.0.0.7;branch=z9hG4bKagain${sequence}`,
+        'From: <sip:done@localhost>;tag=f',
+        'To: <sip:done@localhost>',
+        'Call-ID: again',
+        `CSeq: ${sequence} REGISTER`,
+        'Contact: <sip:done@10.0.0.7>',
+        ...more,
+        'Content-Length: 0',
+        '\r\n',
+      ].join('\r\n');
+    peer.send(lines(1));
+    await clock.advance(50);
+    const identity = { method: 'REGISTER', uri: 'sip:localhost', username: 'done', password };
+    const headers = answers()[0]?.headers;
+    if (headers === undefined) throw new Error('not challenged');
+    const credentials = answerChallenge({ headers, ...identity });
+    const request = lines(2, [`${credentials?.name}: ${credentials?.value}`]);
+    peer.send(request);
+    await clock.advance(50);
+    expect(stack.stats()).toMatchObject({ serverTransactions: 0, timers: 0 });
+    const before = await storedBindings();
+    await clock.advance(2_000);
+    peer.send(request);
+    await clock.advance(50);
+    expect(answers().map(({ status }) => status)).toEqual([401, 200, 200]);
+    expect(answers()[2]?.headers.get('Contact')).toBe('<sip:done@10.0.0.7>;expires=298');
+    expect(answers()[2]?.headers.get('To')).toBe(answers()[1]?.headers.get('To'));
+    expect(await storedBindings()).toEqual(before);
+    // The same credentials for anything else are a replay.
+    peer.send(request.replace('CSeq: 2', 'CSeq: 3').replace('again2', 'again3'));
+    peer.send(request.replace('Call-ID: again', 'Call-ID: other').replace('again2', 'again4'));
+    await clock.advance(50);
+    expect(
+      answers()
+        .slice(3)
+        .map(({ status }) => status),
+    ).toEqual([401, 401]);
+    expect(await storedBindings()).toEqual(before);
+    await peer.close();
   });
 
   test('logging out', async () => {

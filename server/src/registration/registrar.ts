@@ -2,6 +2,7 @@ import {
   type Clock,
   type Flow,
   type IncomingRequest,
+  parseCSeq,
   parseNameAddr,
   parseUri,
   type SipRequest,
@@ -11,10 +12,10 @@ import type { Logger } from '../log.ts';
 import type { Store } from '../store/index.ts';
 import { addressText } from './address-text.ts';
 import { type Authentication, Authenticator, type AuthenticatorOptions } from './authenticator.ts';
-import { type BindingChanges, BindingStore } from './binding-store.ts';
+import { bindingChanges, reachabilityNews } from './binding-changes.ts';
+import { BindingStore } from './binding-store.ts';
 import {
   BindingTable,
-  isSameBinding,
   type LiveBinding,
   type RegisteredDevice,
   type WantedBinding,
@@ -25,13 +26,14 @@ import { DeviceDirectory } from './device-directory.ts';
 import type { DeviceIdentity } from './device-identity.ts';
 import { EdgeProxies, type EdgeProxy } from './edge-proxies.ts';
 import { LivenessWatch } from './liveness.ts';
-import { registerWay } from './path.ts';
+import { type RegisterWay, registerWay } from './path.ts';
 import { applyRegister, type RegisterLimits } from './register-contacts.ts';
 import { registerResponse } from './register-response.ts';
 import { SerialQueues } from './serial-queues.ts';
 import type { GuardStats } from './source-guard.ts';
 import { TimingWheel } from './timing-wheel.ts';
 
+type AcceptedWay = Extract<RegisterWay, { ok: true }>;
 type UnregisteredWhy = FabricEvents['device.unregistered']['why'];
 
 /** How softphones are asked whether they live: they have no WebSocket whose pings they would answer. */
@@ -69,8 +71,6 @@ export interface RegistrarOptions
 const expirySlotMs = 1000;
 /** When the store could not do it. */
 const dropAgainMs = 5000;
-/** When a device was seen is written so often while it is registered; each refresh would write twice otherwise. */
-const seenEveryMs = 600_000;
 /** See `RegistrarOptions.cachedDevices`. */
 const defaultCachedDevices = 50_000;
 
@@ -156,6 +156,8 @@ export class Registrar {
     try {
       const authentication = await this.authenticate(incoming, 401);
       if (!authentication.ok) {
+        const { repeated } = authentication;
+        if (repeated !== undefined && this.#respondAgain(repeated, incoming)) return;
         // Nobody yet: RFC 3261 section 8.2.7 keeps nothing of a request that has to prove itself first.
         incoming.respond(authentication.status, { headers: authentication.headers, stateless: true });
         return;
@@ -267,8 +269,8 @@ export class Registrar {
 
   async #register(device: DeviceIdentity, incoming: IncomingRequest): Promise<void> {
     const { request, flow } = incoming;
-    const { now, limits, requirePathSupport = false } = this.#options;
-    const way = registerWay(request, { fromEdge: this.isEdge(flow), requireSupport: requirePathSupport });
+    const { now, limits } = this.#options;
+    const way = this.#wayOf(incoming);
     if (!way.ok) {
       incoming.respond(way.status, { reason: way.reason, headers: way.headers });
       return;
@@ -296,47 +298,63 @@ export class Registrar {
       );
       await this.#change(device, bindings, 'logout');
     }
-    const { serviceRoute = [], flowTimerSeconds = 0 } = this.#options;
-    const bindings = this.#table.get(device.deviceId)?.bindings ?? [];
-    const shown = { bindings, request, way, now: now(), serviceRoute, flowTimerSeconds };
-    incoming.respond(200, { headers: registerResponse(shown) });
+    this.#respondOk(device, incoming, way);
+  }
+
+  #wayOf({ request, flow }: IncomingRequest): RegisterWay {
+    const { requirePathSupport = false } = this.#options;
+    return registerWay(request, { fromEdge: this.isEdge(flow), requireSupport: requirePathSupport });
+  }
+
+  /**
+   * Over UDP a transaction would keep the answer for 32 s, and hundreds of thousands of them when many devices register.
+   * RFC 3261 section 8.2.7 does without, where a request that comes again can be recognised by what is kept anyway.
+   */
+  #respondOk({ deviceId }: DeviceIdentity, incoming: IncomingRequest, way: AcceptedWay): void {
+    const { request, flow } = incoming;
+    const { now, serviceRoute = [], flowTimerSeconds = 0 } = this.#options;
+    const bindings = this.#table.get(deviceId)?.bindings ?? [];
+    const headers = registerResponse({ bindings, request, way, now: now(), serviceRoute, flowTimerSeconds });
+    const stateless = flow.protocol === 'udp' && this.#hasAnswered({ deviceId }, request);
+    incoming.respond(200, { headers, stateless });
+  }
+
+  /** False: the request is no copy of one that was answered. */
+  #respondAgain(device: DeviceIdentity, incoming: IncomingRequest): boolean {
+    const way = this.#wayOf(incoming);
+    if (!way.ok || !this.#hasAnswered(device, incoming.request)) return false;
+    this.#respondOk(device, incoming, way);
+    return true;
+  }
+
+  /** Whether a binding was made by this very request. Only its device knows both numbers and its password. */
+  #hasAnswered({ deviceId }: Pick<DeviceIdentity, 'deviceId'>, { headers }: SipRequest): boolean {
+    const bindings = this.#table.get(deviceId)?.bindings ?? [];
+    const callId = headers.get('Call-ID');
+    const cseq = parseCSeq(headers.get('CSeq') ?? '')?.sequence;
+    return bindings.some((binding) => binding.callId === callId && binding.cseq === cseq);
   }
 
   /** Stores, then uses, then tells. Runs in the device's queue. */
   async #change(identity: DeviceIdentity, wanted: WantedBinding[], why: UnregisteredWhy): Promise<void> {
     const { deviceId, accountId } = identity;
+    const { fabric, now } = this.#options;
     const before = this.#table.get(deviceId)?.bindings ?? [];
-    await this.#bindings.save(deviceId, this.#changes(before, wanted, why));
+    const changes = bindingChanges(before, wanted, { registers: why === 'logout', now: now() });
+    await this.#bindings.save(deviceId, changes);
     // The connection may have closed while we wrote; its own end comes too late then.
     const alive = wanted.filter((binding) => !binding.flow?.closed);
-    const lost = before.some((old) => !old.silent && !reachable(alive, old));
-    const found = alive.some((binding) => !binding.silent && !reachable(before, binding));
+    const { lost, found } = reachabilityNews(before, alive);
     const { device, bound, gone } = this.#table.set(identity, alive);
     for (const binding of gone) this.#liveness?.forget(binding);
     for (const binding of bound) this.#watch(binding);
     this.#scheduleExpiry(device);
-    const { fabric } = this.#options;
     if (lost) fabric.publish('device.unregistered', { accountId, deviceId, why });
     if (found) fabric.publish('device.registered', { accountId, deviceId });
     if (alive.length < wanted.length) {
       const dead = wanted.filter((binding) => !alive.includes(binding));
       await this.#bindings.save(deviceId, { bound: [], gone: dead, seenAt: undefined });
     }
-  }
-
-  #changes(
-    before: readonly LiveBinding[],
-    wanted: readonly WantedBinding[],
-    why: UnregisteredWhy,
-  ): BindingChanges {
-    const bound = wanted.filter((one) => !(before as readonly WantedBinding[]).includes(one));
-    const gone = before.filter((old) => !wanted.some((one) => isSameBinding(one, old)));
-    const latest = Math.max(...before.map(({ registeredAt }) => registeredAt), 0);
-    // Whoever is lost was seen when it registered last; what was written then may be older.
-    if (why !== 'logout') return { bound, gone, seenAt: wanted.length === 0 ? latest : undefined };
-    const now = this.#options.now();
-    const period = (time: number) => Math.floor(time / seenEveryMs);
-    return { bound, gone, seenAt: bound.length === 0 || period(latest) !== period(now) ? now : undefined };
   }
 
   /** For its end. A REGISTER is as good as an answer. */
@@ -408,15 +426,4 @@ export class Registrar {
     const now = this.#options.now();
     this.#drop(deviceId, 'expired', (binding) => binding.expiresAt <= now);
   }
-}
-
-/** Whether one of them is the same contact over the same connection, and answers. */
-function reachable(among: readonly WantedBinding[], wanted: WantedBinding): boolean {
-  return among.some(
-    (other) =>
-      !other.silent &&
-      isSameBinding(other, wanted) &&
-      other.flow?.id === wanted.flow?.id &&
-      other.path === wanted.path,
-  );
 }

@@ -1,4 +1,5 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { HmacSha256 } from '../auth/index.ts';
 import type { SipRequest, SipResponse } from '../message/index.ts';
 import { responseTo } from '../transaction/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
@@ -55,11 +56,12 @@ export class Incoming implements IncomingRequest {
   }
 }
 
-const tagKey = randomBytes(16);
+const tags = new HmacSha256(randomBytes(32));
+const noBytes = new Uint8Array(0);
 
 /** Section 8.2.7: a stateless UAS gives each copy of a request the same To tag. */
 export function steadyTag(transactionKey: string): string {
-  return createHmac('sha256', tagKey).update(transactionKey).digest('hex').slice(0, 12);
+  return tags.hex('tag', noBytes, transactionKey).slice(0, 12);
 }
 
 const registered = new Set(
