@@ -74,9 +74,9 @@ export class CallWorld {
   /** A further SIP user agent on the network. */
   async newStack(host: string, port = 5060, more: Partial<SipStackOptions> = {}): Promise<SipStack> {
     const stack = new SipStack({
-      ...more,
       userAgent: 'test',
       listeners: [{ protocol: 'udp', host, port }],
+      ...more,
       clock: this.clock,
       network: this.network.host(host),
     });
