@@ -27,22 +27,4 @@ describe('PasswordHasher', () => {
     expect(hasher.outdated(old)).toBe(true);
     expect(hasher.outdated(await hasher.hash('x'))).toBe(false);
   });
-
-  it('takes as long for an unknown number as for a wrong password', async () => {
-    const slow = new PasswordHasher({ memoryKib: 19_456, passes: 2, atOnce: 2 });
-    const hash = await slow.hash('correct horse');
-    const median = async (stored: string | undefined) => {
-      const times: number[] = [];
-      for (let run = 0; run < 7; run += 1) {
-        const start = performance.now();
-        await slow.verify('wrong', stored);
-        times.push(performance.now() - start);
-      }
-      return times.sort((a, b) => a - b)[3]!;
-    };
-    const [known, unknown] = [await median(hash), await median(undefined)];
-    // A missing hash would answer in microseconds; load on the machine must not fail this.
-    expect(unknown).toBeGreaterThan(known / 3);
-    expect(known).toBeGreaterThan(unknown / 3);
-  });
 });

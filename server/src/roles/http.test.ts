@@ -368,6 +368,24 @@ describe('events', () => {
     expect(second.message.complete).toBe(false);
   });
 
+  it('end in good order for a reader that lags behind too far; it gets what was kept for it', async () => {
+    const { account } = (await person.signUp(anna)).json();
+    const { message, text } = await open(person.cookie!);
+    message.pause();
+    const ended = new Promise((resolve) => message.on('end', resolve));
+    // More than the sockets of this machine hold, and then some.
+    for (let nth = 0; nth < 3000; nth++) {
+      const callId = `${nth} ${'x'.repeat(10_000)}`;
+      house.fabric.publish('call.changed', { accountId: account.id, callId });
+      if (nth % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    message.resume();
+    await ended;
+    expect(message.complete).toBe(true);
+    expect(text()).toMatch(/\n\n$/);
+    expect(text()).not.toContain('"2999 ');
+  });
+
   it('end when the server stops', async () => {
     await person.signUp(anna);
     const { message } = await open(person.cookie!);
