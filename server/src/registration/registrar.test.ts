@@ -483,6 +483,17 @@ describe('going away (R-REG-LOST)', () => {
     expect(events).toEqual(['registered one', 'removed one']);
   });
 
+  test('the connection of a device that is removed is closed, and its password forgotten', async () => {
+    await register({ protocol: 'tcp' });
+    expect(stack.stats().flows).toBe(1);
+    await store.deleteFrom('devices').where('id', '=', 'one').execute();
+    fabric.publish('device.removed', { accountId: 'ann', deviceId: 'one' });
+    await clock.advance(100);
+    expect(stack.stats().flows).toBe(0);
+    expect(events).toEqual(['registered one', 'removed one']);
+    expect((await register()).status).toBe(401);
+  });
+
   test('after a restart UDP bindings are there, those of connections are not', async () => {
     await register();
     await register({ user: 'dtwo', protocol: 'tcp' });
