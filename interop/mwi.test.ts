@@ -123,6 +123,7 @@ describe('registrations of an account over real sockets (RFC 3680)', () => {
     await seen(
       new RegExp(`aor="sip:${desk.user}@[^>]+state="terminated">\\s*<contact[^>]+event="unregistered"`),
     );
+    expect(await server.gauge('ringthrough_sip_subscriptions')).toBe(1);
     subscription.unsubscribe();
     await until(() => ended);
     expect(ended).toBe('terminated');

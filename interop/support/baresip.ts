@@ -21,6 +21,8 @@ export interface BaresipOptions {
   registerSeconds?: number;
   /** The proxy that all its requests go to (`outbound` of baresip); default: the server itself. */
   proxy?: { host: string; port: number };
+  /** Ways that it registers over at the same time, with a flow id each (RFC 5626); in place of `proxy`. */
+  flows?: Array<{ port: number; transport: 'udp' | 'tcp' }>;
   /** Where it runs; default: here, on loopback. */
   on?: NetworkHost;
 }
@@ -62,6 +64,8 @@ export class Baresip {
     const sipListen = `${address}:${sipPort}\n${on ? '' : 'net_interface 127.0.0.1'}`;
     writeFileSync(join(folder, 'config'), config(folder, speaks, sipListen, `${address}:${controlPort}`));
     if (options.messageWaiting) appendFileSync(join(folder, 'config'), 'module_app mwi.so\n');
+    // An instance needs its UUID.
+    if (options.flows) appendFileSync(join(folder, 'config'), 'module_tmp uuid.so\n');
     writeFileSync(join(folder, 'accounts'), account(options));
     writeFileSync(join(folder, 'contacts'), '');
     const [command = '', ...args] = on ? on.command('baresip', ['-f', folder]) : ['baresip', '-f', folder];
@@ -156,11 +160,17 @@ function open(port: number, host: string): Promise<Socket> {
   });
 }
 
-function account({ sip, server, transport = 'udp', registerSeconds = 60, proxy }: BaresipOptions): string {
+function account(options: BaresipOptions): string {
+  const { sip, server, transport = 'udp', registerSeconds = 60, proxy, flows = [] } = options;
   const address = `<sip:${sip.user}@${server.host}:${server.port};transport=${transport}>`;
   const outbound = proxy ? `;outbound="sip:${proxy.host}:${proxy.port};transport=${transport}"` : '';
+  const ways = flows.map((flow, index) => {
+    const uri = `sip:${server.host}:${flow.port};transport=${flow.transport}`;
+    return `;outbound${index === 0 ? '' : index + 1}="${uri}"`;
+  });
+  const several = flows.length === 0 ? '' : `;sipnat=outbound${ways.join('')}`;
   const secret = `auth_user=${sip.user};auth_pass=${sip.password}`;
-  return `${address};${secret}${outbound};regint=${registerSeconds};audio_codecs=PCMA/8000/1,PCMU/8000/1\n`;
+  return `${address};${secret}${outbound}${several};regint=${registerSeconds};audio_codecs=PCMA/8000/1,PCMU/8000/1\n`;
 }
 
 const config = (folder: string, speaks: string, sipListen: string, control: string) => `

@@ -5,7 +5,7 @@ import type { Telephony } from './telephony.ts';
 /** What /metrics tells of the house, besides HTTP and the process. */
 export function createGauges(
   store: Store,
-  { stack, media, calls, registrar, trunking }: Telephony,
+  { stack, media, calls, registrar, trunking, subscriptions }: Telephony,
   { limits }: WebServers,
 ): GaugeSource[] {
   const sip = (name: string, help: string, key: keyof ReturnType<typeof stack.stats>): GaugeSource => ({
@@ -29,6 +29,11 @@ export function createGauges(
     sip('ringthrough_sip_server_transactions', 'Live server transactions', 'serverTransactions'),
     sip('ringthrough_sip_client_transactions', 'Live client transactions', 'clientTransactions'),
     sip('ringthrough_sip_dialogs', 'Live dialogs', 'dialogs'),
+    {
+      name: 'ringthrough_sip_subscriptions',
+      help: 'Live subscriptions of devices',
+      read: () => subscriptions.size,
+    },
     sip('ringthrough_sip_flows', 'Open SIP connections', 'flows'),
     sip('ringthrough_sip_timers', 'Armed timers of transactions and dialogs', 'timers'),
     guard('ringthrough_sip_banned', 'Sources that get no answer for wrong passwords', 'banned'),
