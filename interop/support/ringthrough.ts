@@ -20,6 +20,8 @@ export interface RingthroughOptions {
   config?: Record<string, Record<string, unknown>>;
   /** Where the test carrier's switch sends from; default: a free port. */
   trunkPort?: number;
+  /** Trunks of the test carrier, in place of the one at `trunkPort`. */
+  trunks?: unknown[];
   /** With the lab's two carriers, on free ports, in place of the test carrier. */
   lab?: boolean;
   /** Processor the server is bound to. */
@@ -75,7 +77,9 @@ export class Ringthrough {
       lab: { enabled: options.lab ?? false },
       // SIPp registers in one run and answers in another: in between there is nobody to ask.
       registration: { softphonePingSeconds: 0 },
-      carriers: options.lab ? labCarriers(trunkPort, await freePort()) : [testCarrier(trunkPort, sms)],
+      carriers: options.lab
+        ? labCarriers(trunkPort, await freePort())
+        : [testCarrier(options.trunks ?? [{ host: '127.0.0.1', port: trunkPort }], sms)],
     };
     for (const [key, value] of Object.entries(options.config ?? {})) {
       config[key] = { ...(config[key] as Record<string, unknown> | undefined), ...value };
@@ -133,7 +137,7 @@ export class Ringthrough {
   }
 }
 
-function testCarrier(trunkPort: number, { url, token }: SmsInbox): Record<string, unknown> {
+function testCarrier(trunks: unknown[], { url, token }: SmsInbox): Record<string, unknown> {
   return {
     id: 'test-carrier',
     name: 'Test Carrier',
@@ -141,7 +145,7 @@ function testCarrier(trunkPort: number, { url, token }: SmsInbox): Record<string
     family: 'gsm',
     prefixes: ['+1', '+44'],
     cNumber: C_NUMBER,
-    trunks: [{ host: '127.0.0.1', port: trunkPort }],
+    trunks,
     sms: { url, token },
   };
 }

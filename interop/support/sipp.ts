@@ -136,6 +136,8 @@ export interface SippOptions {
   remotePort: number;
   localPort: number;
   keys?: Record<string, string>;
+  /** `user@host:port` of the digest; SIPp leaves the user away unless it is told. */
+  authUri?: string;
   calls?: number;
   /** For load: calls begun per second; messages are then not kept, response times are. */
   rate?: number;
@@ -163,10 +165,20 @@ export class Sipp {
     const counts = ['-p', String(options.localPort), '-m', String(options.calls ?? 1)];
     const errors = ['-trace_err', '-error_file', join(this.#folder, 'errors.log')];
     const mode = options.rate === undefined ? this.#careful() : this.#loaded(options.rate);
+    const digest = options.authUri === undefined ? [] : ['-auth_uri', options.authUri];
     const named = Object.entries(keys).flatMap(([key, value]) => ['-key', key, value]);
     this.process = new Process(
       command,
-      [...before, ...always, ...counts, ...errors, ...mode, ...named, `127.0.0.1:${options.remotePort}`],
+      [
+        ...before,
+        ...always,
+        ...counts,
+        ...errors,
+        ...mode,
+        ...digest,
+        ...named,
+        `127.0.0.1:${options.remotePort}`,
+      ],
       { cwd: this.#folder },
     );
   }
