@@ -36,7 +36,8 @@ function newestUnder(folder) {
 export function buildPages() {
   for (const page of ['client', 'lab']) {
     const built = mtime(join(root, page, 'dist', 'index.html'));
-    if (built > 0 && built >= newestUnder(join(root, page))) continue;
+    const newest = Math.max(...[page, 'styles'].map((folder) => newestUnder(join(root, folder))));
+    if (built > 0 && built >= newest) continue;
     console.log(`Building the ${page}'s pages …`);
     run(node, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', page, '--logLevel', 'warn']);
   }
