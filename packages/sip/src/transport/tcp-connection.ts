@@ -5,6 +5,8 @@ import type { Clock, StackLimits } from './types.ts';
 
 const ping = Buffer.from('\r\n\r\n');
 const pong = Buffer.from('\r\n');
+/** The halves of a double CRLF are not further apart. */
+const halfPingMs = 1_000;
 
 export interface ConnectionEvents {
   message(message: SipMessage): void;
@@ -180,6 +182,9 @@ export class TcpConnection extends BaseFlow {
 
   #writePing(): void {
     this.#pongDue = true;
+    // A single CRLF that nothing has followed for so long was a whole keep-alive, of peers before RFC 5626: the answer
+    // to this question must not be taken for its other half.
+    if (this.#clock.now() - this.#lastHeard > halfPingMs) this.#framer.pongTaken();
     this.#socket.write(ping);
   }
 

@@ -23,7 +23,7 @@ const retryShare = 18;
 
 /** The session timer of one dialog (RFC 4028), in both roles. Without `sessionTimer` in the stack's options it is idle. */
 export class SessionRefresher {
-  readonly #context: UaContext;
+  readonly #context: Pick<UaContext, 'sessionTimer' | 'timers'>;
   readonly #options: SessionRefresherOptions;
   readonly #intervals: SessionIntervals | undefined;
   #seconds: number;
@@ -34,7 +34,7 @@ export class SessionRefresher {
   #refresh: Timer | undefined;
   #expiry: Timer | undefined;
 
-  constructor(context: UaContext, options: SessionRefresherOptions) {
+  constructor(context: Pick<UaContext, 'sessionTimer' | 'timers'>, options: SessionRefresherOptions) {
     this.#context = context;
     this.#options = options;
     this.#intervals = context.sessionTimer;

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { SipRequest, SipResponse } from '../message/index.ts';
 import { VirtualClock } from '../testing/index.ts';
 import { TimerQueue } from '../transaction/timer-queue.ts';
-import type { UaContext } from './context.ts';
 import { SessionRefresher } from './session-refresher.ts';
 
 const throws = (error: unknown) => {
@@ -19,11 +18,7 @@ class Timer {
   readonly refresher: SessionRefresher;
 
   constructor() {
-    const context = {
-      clock: this.clock,
-      timers: this.timers,
-      sessionTimer: { expiresSeconds: 600, minSeconds: 90 },
-    } as UaContext;
+    const context = { timers: this.timers, sessionTimer: { expiresSeconds: 600, minSeconds: 90 } };
     this.refresher = new SessionRefresher(context, {
       refresh: () => {
         this.log.push(`refresh ${this.clock.now() / 1000}`);
