@@ -45,6 +45,7 @@ export class CallWorld {
   #devices = 0;
   #trunkLimits: TrunkLimits = {};
   #ringTimeoutSeconds: number | undefined;
+  #maxDurationMs = 3_600_000;
 
   static async create(
     options: {
@@ -52,6 +53,7 @@ export class CallWorld {
       maxConcurrent?: number;
       trunkLimits?: TrunkLimits;
       ringTimeoutSeconds?: number;
+      maxDurationMs?: number;
     } = {},
   ): Promise<CallWorld> {
     const world = new CallWorld();
@@ -60,6 +62,7 @@ export class CallWorld {
     await world.#seed(options.answerMode ?? 'both');
     world.#trunkLimits = options.trunkLimits ?? {};
     world.#ringTimeoutSeconds = options.ringTimeoutSeconds;
+    world.#maxDurationMs = options.maxDurationMs ?? world.#maxDurationMs;
     world.#build(options.maxConcurrent ?? 20);
     await world.stack.start();
     await world.registrar.start();
@@ -313,7 +316,7 @@ export class CallWorld {
       },
       domain: 'localhost',
       ringTimeoutMs: 30_000,
-      maxDurationMs: 3_600_000,
+      maxDurationMs: this.#maxDurationMs,
       maxDiversions: 5,
       carrierVoicemail: { cancels: 3, spreadMs: 1000, minRingMs: 5000 },
       maxConcurrent,
