@@ -62,6 +62,17 @@ describe('config', () => {
     expect(() => parseConfig('- a\n')).toThrow(/configuration: expected object/);
   });
 
+  it('takes edge proxies by address, and routes that are loose', () => {
+    const { sip, registration } = parseConfig(
+      'sip: { edges: [{ host: 10.0.9.1 }, { host: "2001:db8::1", port: 5060 }] }\nregistration: { serviceRoute: ["sip:edge.example:5070;transport=tcp;lr"] }\n',
+    );
+    expect(sip.edges).toEqual([{ host: '10.0.9.1' }, { host: '2001:db8::1', port: 5060 }]);
+    expect(registration.serviceRoute).toEqual(['sip:edge.example:5070;transport=tcp;lr']);
+    expect(() => parseConfig('sip: { edges: [{ host: edge.example }] }\n')).toThrow(/must be an IP address/);
+    for (const uri of ['sip:edge.example', 'edge.example;lr', '<sip:edge.example;lr>', 'sip:a;lr, sip:b;lr'])
+      expect(() => parseConfig(`registration: { serviceRoute: ["${uri}"] }\n`)).toThrow(/SIP URI with ;lr/);
+  });
+
   it('lets the environment win, and names the variable in errors', () => {
     writeFileSync(join(folder, 'ringthrough.yaml'), 'http: { port: 1234 }\n');
     expect(load({ RINGTHROUGH_HTTP_PORT: '0' }).config.http.port).toBe(0);

@@ -105,7 +105,8 @@ export class DeviceLeg {
     const same = addresses.find(
       (address) => address.deviceId === deviceId && address.contactUri === contactUri,
     );
-    if (same !== undefined) this.#session?.moveTo(same.target);
+    // Behind edge proxies the dialog has a route of its own (Record-Route), which a REGISTER does not change.
+    if (same !== undefined && same.route === undefined) this.#session?.moveTo(same.target);
   }
 
   cancel(reason: LegEndReason): void {

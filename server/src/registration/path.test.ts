@@ -1,4 +1,5 @@
 import { SipRequest } from '@ringthrough/sip';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EdgeProxies } from './edge-proxies.ts';
 import { flowKeyOf, oneFlowEach, parseFlowKey } from './outbound.ts';
@@ -56,6 +57,50 @@ describe('RFC 3327 5.3: the Path of a REGISTER', () => {
     expect(firstHop('<sip:one@edge.example;lr>;x=1, <sip:two;lr>')).toBe('sip:one@edge.example;lr');
     expect(registerWay(register({ Path: path }), policy).ok).toBe(false);
   });
+});
+
+it('whatever stands in Path, Contact and Supported: a Path that is taken splits into what it was made of', () => {
+  const piece = fc.constantFrom(
+    '<',
+    '>',
+    'sip:',
+    'sips:',
+    'tel:',
+    'edge',
+    '@',
+    ';lr',
+    ';ob',
+    ',',
+    '"',
+    ';',
+    ' ',
+    '[::1]',
+    '%',
+    '\\',
+    '=',
+    '?',
+  );
+  const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+  const likely = fc.array(piece, { maxLength: 3 }).map((pieces) => `<sip:e${pieces.join('')};lr>`);
+  const headers = fc.record({
+    Path: fc.array(fc.oneof(likely, likely, text), { maxLength: 2 }),
+    Contact: fc.oneof(text, fc.constant(flow)),
+    Supported: fc.constantFrom('', 'outbound', 'path,outbound', ','),
+  });
+  let taken = 0;
+  fc.assert(
+    fc.property(headers, fc.boolean(), (given, fromEdge) => {
+      const request = register(given);
+      const way = registerWay(request, { fromEdge, requireSupport: false });
+      if (!way.ok || way.path === undefined) return;
+      taken += 1;
+      expect(fromEdge).toBe(true);
+      expect(routeOf(way.path)).toEqual(request.headers.getAll('Path'));
+      expect(firstHop(way.path)).toMatch(/^sips?:[^<>,]+;lr/);
+    }),
+    { numRuns: 2_000, seed: 1 },
+  );
+  expect(taken).toBeGreaterThan(50);
 });
 
 describe('RFC 5626 6: flows', () => {

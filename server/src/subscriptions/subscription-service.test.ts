@@ -1,5 +1,5 @@
-import { computeHa1, SipRequest, SipStack, type SubscriberEnd } from '@ringthrough/sip';
-import { MemoryNetwork, VirtualClock } from '@ringthrough/sip/testing';
+import { answerChallenge, computeHa1, SipRequest, SipStack, type SubscriberEnd } from '@ringthrough/sip';
+import { MemoryNetwork, RawPeer, VirtualClock } from '@ringthrough/sip/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocalFabric } from '../fabric/index.ts';
 import { createLogger } from '../log.ts';
@@ -54,6 +54,7 @@ beforeEach(async () => {
       maxBindingsPerDevice: 5,
     },
     pingIntervalMs: 10_000,
+    edges: [{ host: '10.0.9.1' }],
   });
   stack = new SipStack({
     userAgent: 'Ringthrough',
@@ -320,6 +321,55 @@ describe('who may subscribe', () => {
     service.close();
     await until(() => phone.end !== undefined);
     expect(phone.end).toMatchObject({ how: 'terminated', reason: 'probation' });
+  });
+});
+
+describe('where NOTIFYs go', () => {
+  /** A SUBSCRIBE that names another place, from there, challenge included. */
+  async function subscribeFrom(host: string): Promise<RawPeer> {
+    const peer = await RawPeer.bind(network, { host, port: 5060 }, server);
+    for (let n = 1; n <= 2; n++) {
+      const request = peer.request('SUBSCRIBE', {
+        Via: `SIP/2.0/UDP ${host}:5060;branch=z9hG4bK${n}`,
+        CSeq: `${n} SUBSCRIBE`,
+        Event: 'message-summary',
+        'Record-Route': '<sip:10.0.9.2;lr>',
+        Contact: '<sip:d1@10.0.9.2>',
+      });
+      request.uri = `sip:${domain}`;
+      if (n === 2) {
+        const { headers } = peer.lastResponse(401);
+        const credentials = { username: 'd1', password: 'pw', method: 'SUBSCRIBE', uri: request.uri };
+        const answer = answerChallenge({ headers, ...credentials });
+        request.headers.add(answer?.name ?? '', answer?.value ?? '');
+      }
+      peer.send(request);
+      const seen = peer.received.length;
+      await until(() => peer.received.length > seen);
+    }
+    await clock.advance(100);
+    return peer;
+  }
+
+  it.each([
+    ['of a device: where it spoke from', '10.0.3.1', ['401 SUBSCRIBE', '200 SUBSCRIBE', 'NOTIFY'], []],
+    [
+      'of one behind an edge proxy: along its route',
+      '10.0.9.1',
+      ['401 SUBSCRIBE', '200 SUBSCRIBE'],
+      ['NOTIFY'],
+    ],
+  ])('%s', async (_title, host, here, there) => {
+    await Phone.of('ann', 'd1');
+    const elsewhere = await RawPeer.bind(network, { host: '10.0.9.2', port: 5060 }, server);
+    const peer = await subscribeFrom(host);
+    expect([peer.news(), elsewhere.news()]).toEqual([here, there]);
+    const told = there.length > 0 ? elsewhere : peer;
+    expect(told.lastRequest('NOTIFY').headers.get('Route')).toBe('<sip:10.0.9.2;lr>');
+    told.respond(told.lastRequest('NOTIFY'), 481);
+    await until(() => service.size === 0);
+    await peer.close();
+    await elsewhere.close();
   });
 });
 
