@@ -176,6 +176,18 @@ describe('a trunk by digest', () => {
     expect(trunks.challenge(invite(), from)).toBeUndefined();
   });
 
+  it('is no stranger for a while once it has given the right password', () => {
+    const trunks = make();
+    const from = flow('203.0.113.99');
+    expect(trunks.trunkFor(answer(invite(), challengeOf(trunks, from)), from)?.id).toBe('d');
+    const before = asked;
+    admitted = false;
+    expect(trunks.trunkFor(answer(invite(), challengeOf(trunks, from)), from)?.id).toBe('d');
+    expect(asked).toBe(before);
+    now += 60_001;
+    expect(trunks.challenge(invite(), from)).toBeUndefined();
+  });
+
   it('that also names an address needs both', () => {
     const trunks = open(carrier('d', [{ host: '192.0.2.0/24', digest }]));
     expect(trunks.challenge(invite(), flow('203.0.113.99'))).toBeUndefined();

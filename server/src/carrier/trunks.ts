@@ -52,8 +52,6 @@ interface Entry {
 
 /** Whose switch sends a request: known by what cannot be claimed by just anybody. */
 export class Trunks {
-  /** Those that say more about the sender first; of equals the first one listed. */
-  readonly #entries: readonly Entry[];
   readonly #single: ReadonlyMap<string, readonly Entry[]>;
   readonly #others: readonly Entry[];
   readonly #cNumbers: ReadonlySet<string>;
@@ -61,6 +59,9 @@ export class Trunks {
   readonly #digest: DigestServer;
   /** What the credentials of a request were worth; each may be checked once. */
   readonly #judged = new WeakMap<SipRequest, { trunk: CarrierTrunk | undefined; stale: boolean }>();
+
+  /** Until when an address, which has given a right password, may send as much as it likes. */
+  readonly #proven = new Map<string, number>();
 
   constructor(options: TrunksOptions) {
     this.#options = options;
@@ -70,28 +71,28 @@ export class Trunks {
     const entries = carriers.flatMap((carrier) =>
       carrier.trunks.map((trunk, index) => entryOf(carrier, trunk, { index, realm })),
     );
-    this.#entries = entries
-      .filter(({ block, domain, digest }) => (block ?? domain ?? digest) !== undefined)
-      .sort((a, b) => weightOf(b) - weightOf(a));
-    this.#single = Map.groupBy(
-      this.#entries.filter((entry) => isSingle(entry)),
-      ({ trunk }) => canonicalAddress(trunk.limits.host ?? ''),
+    const known = entries.filter(({ block, domain, digest }) => (block ?? domain ?? digest) !== undefined);
+    this.#single = Map.groupBy(known.filter(isSingle), ({ trunk }) =>
+      canonicalAddress(trunk.limits.host ?? ''),
     );
-    this.#others = this.#entries.filter((entry) => !isSingle(entry));
-    const challenged = this.#entries.filter(({ digest }) => digest !== undefined);
+    this.#others = known.filter((entry) => !isSingle(entry));
+    const challenged = known.filter(({ digest }) => digest !== undefined);
     this.#cNumbers = new Set(challenged.map(({ trunk }) => trunk.cNumber.replace(/\D/g, '')));
   }
 
   /** The trunk that this request comes from; undefined: from a stranger, or from a trunk that has yet to prove itself. */
   trunkFor(request: SipRequest, flow: Flow): CarrierTrunk | undefined {
-    let byPassword: Entry[] | undefined;
-    for (const entry of this.#candidates(flow)) {
-      if (entry.digest === undefined) return entry.trunk;
-      byPassword ??= [];
-      byPassword.push(entry);
+    const host = plainAddress(flow.remote.host);
+    const exact = this.#single.get(host) ?? none;
+    // Almost always: one address, which proves enough.
+    const [only] = exact;
+    if (only && exact.length === 1 && this.#others.length === 0 && !only.digest) {
+      return fits(only, host, flow) ? only.trunk : undefined;
     }
-    if (byPassword === undefined || request.method !== 'INVITE') return undefined;
-    return this.#judge(request, flow, byPassword).trunk;
+    const candidates = this.#candidates(flow);
+    const proven = candidates.find(({ digest }) => digest === undefined);
+    if (proven || request.method !== 'INVITE' || candidates.length === 0) return proven?.trunk;
+    return this.#judge(request, flow, candidates).trunk;
   }
 
   /**
@@ -105,38 +106,56 @@ export class Trunks {
     const judged = this.#judged.get(request);
     if (!answers && !this.#cNumbers.has(dialled)) return undefined;
     // Who has credentials was let through by `trunkFor`, or not.
-    if (answers ? judged === undefined : !this.#options.guard.admits(request, flow)) return undefined;
+    if (answers ? judged === undefined : !this.#admits(request, flow)) return undefined;
     const challenges = this.#digest.challenge({ stale: judged?.stale === true, client: clientOf(flow) });
     return { status: 407, headers: challenges.map((value) => ['Proxy-Authenticate', value]) };
   }
 
+  /** Trunks send more than strangers may: those that proved themselves lately are no flood. */
+  #admits(request: SipRequest, flow: Flow): boolean {
+    const until = this.#proven.get(plainAddress(flow.remote.host)) ?? 0;
+    return until > this.#options.now() || this.#options.guard.admits(request, flow);
+  }
+
+  /** Who may have sent it, who has said more about itself first. */
   #candidates(flow: Flow): Entry[] {
     const host = plainAddress(flow.remote.host);
-    const { port } = flow.remote;
-    const fits = (entry: Entry) =>
-      (entry.port === undefined || entry.port === port) &&
-      (entry.block === undefined || entry.block.has(host)) &&
-      (entry.domain === undefined || flow.peerDomains?.includes(entry.domain) === true);
-    // Almost always it is one of one address.
-    const exact = this.#single.get(host)?.filter(fits) ?? [];
-    const others = this.#others.filter(fits);
-    return others.length === 0 ? exact : [...exact, ...others].sort((a, b) => weightOf(b) - weightOf(a));
+    const all = [...(this.#single.get(host) ?? none), ...this.#others];
+    return all.filter((entry) => fits(entry, host, flow)).sort((a, b) => weightOf(b) - weightOf(a));
   }
 
   #judge(request: SipRequest, flow: Flow, entries: readonly Entry[]): { trunk: CarrierTrunk | undefined } {
     const known = this.#judged.get(request);
     if (known) return known;
-    const { guard } = this.#options;
+    const { guard, now, nonceLifetimeMs } = this.#options;
     const username = this.#digest.usernameOf(request);
-    if (username === undefined || !guard.admits(request, flow)) return { trunk: undefined };
+    if (username === undefined || !this.#admits(request, flow)) return { trunk: undefined };
     const entry = entries.find(({ digest }) => digest?.username === username);
     const client = clientOf(flow);
     const { result } = this.#digest.verify(request, () => entry?.digest?.ha1, client);
     if (result === 'bad' && this.#digest.answersChallenge(request, client)) guard.failed(flow);
+    if (result === 'ok') remember(this.#proven, plainAddress(flow.remote.host), now() + nonceLifetimeMs);
     const judged = { trunk: result === 'ok' ? entry?.trunk : undefined, stale: result === 'stale' };
     this.#judged.set(request, judged);
     return judged;
   }
+}
+
+const none: readonly Entry[] = [];
+const maxProven = 1_000;
+
+function remember(map: Map<string, number>, key: string, until: number): void {
+  map.delete(key);
+  map.set(key, until);
+  const [oldest] = map.keys();
+  if (map.size > maxProven && oldest !== undefined) map.delete(oldest);
+}
+
+/** Whether the sender is where, and who, the trunk says; its password is another matter. */
+function fits({ block, port, domain }: Entry, host: string, flow: Flow): boolean {
+  if (port !== undefined && port !== flow.remote.port) return false;
+  if (block !== undefined && !block.has(host)) return false;
+  return domain === undefined || flow.peerDomains?.includes(domain) === true;
 }
 
 /** The source of a datagram is easily forged: only who received the challenge there may answer it. */
