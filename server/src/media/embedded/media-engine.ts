@@ -155,7 +155,7 @@ export class MediaEngine {
 
   async #close(): Promise<undefined> {
     await Promise.allSettled([...this.#legs.values()].map((leg) => this.#closeLeg(leg)));
-    await this.#options.icePort.close();
+    await Promise.all([this.#ports.close(), this.#options.icePort.close()]);
     return undefined;
   }
 }

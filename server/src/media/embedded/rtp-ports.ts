@@ -6,7 +6,7 @@ export interface PortPair {
   port: number;
   rtp: Socket;
   rtcp: Socket;
-  /** Closes both and gives the ports back. Idempotent. */
+  /** Gives the ports back. Idempotent. */
   release(): Promise<void>;
 }
 
@@ -14,11 +14,27 @@ export interface PortPair {
 const SYSTEM_PAIRS = 500;
 const SYSTEM_ATTEMPTS = 50;
 
-/** The port pairs of plain RTP legs. The one unused for longest is taken first, so late packets meet no new leg. */
+/** Opening and closing four sockets is half of what a short call costs: so many pairs stay open for the next one. */
+const MAX_IDLE = 1024;
+/** Before that, a pair rests, so that late packets meet no new leg. */
+const REST_MS = 500;
+
+interface IdlePair {
+  port: number;
+  sockets: [Socket, Socket];
+  since: number;
+}
+
+/**
+ * The port pairs of plain RTP legs. The one unused for longest is taken first, so late packets meet no new leg. Those
+ * used last stay bound.
+ */
 export class RtpPorts {
   readonly #host: string;
   readonly #free: number[] = [];
+  readonly #idle: IdlePair[] = [];
   #systemFree = 0;
+  #closed = false;
 
   /** `{ min: 0, max: 0 }`: any ports the system has. */
   constructor(host: string, range: { min: number; max: number }) {
@@ -30,7 +46,13 @@ export class RtpPorts {
 
   /** Single ports not in use by a leg: two for each leg that could still be opened. */
   get portsFree(): number {
-    return 2 * (this.#free.length + this.#systemFree);
+    return 2 * (this.#free.length + this.#idle.length + this.#systemFree);
+  }
+
+  /** Closes what is kept open; pairs in use close when they are released. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#idle.splice(0).flatMap(({ sockets }) => sockets.map(closed)));
   }
 
   /** @throws MediaError `no-free-port` */
@@ -41,15 +63,35 @@ export class RtpPorts {
   }
 
   async #takeNext(): Promise<PortPair | undefined> {
+    const rested = this.#idle[0];
+    const now = performance.now();
+    if (rested && (now - rested.since >= REST_MS || this.#free.length === 0)) return this.#takeIdle();
     for (let attempts = this.#free.length; attempts > 0; attempts--) {
       const port = this.#free.shift();
       if (port === undefined) return undefined;
       const sockets = await bindPair(this.#host, port);
-      if (sockets) return pairOf(port, sockets, () => this.#free.push(port));
+      if (sockets) return this.#pair(port, sockets);
       // Another program has it; it may give it back.
       this.#free.push(port);
     }
-    return undefined;
+    return this.#takeIdle();
+  }
+
+  #takeIdle(): PortPair | undefined {
+    const idle = this.#idle.shift();
+    return idle && this.#pair(idle.port, idle.sockets);
+  }
+
+  #pair(port: number, sockets: [Socket, Socket]): PortPair {
+    return pairOf(port, sockets, async () => {
+      if (!this.#closed && this.#idle.length < MAX_IDLE) {
+        for (const socket of sockets) socket.removeAllListeners('message');
+        this.#idle.push({ port, sockets, since: performance.now() });
+        return;
+      }
+      await Promise.all(sockets.map(closed));
+      this.#free.push(port);
+    });
   }
 
   async #takeAny(): Promise<PortPair | undefined> {
@@ -59,7 +101,12 @@ export class RtpPorts {
       if (!first) break;
       const { port } = first.address();
       const second = port % 2 === 0 ? await bind(this.#host, port + 1) : undefined;
-      if (second) return pairOf(port, [first, second], () => this.#systemFree++);
+      if (second) {
+        return pairOf(port, [first, second], async () => {
+          await Promise.all([closed(first), closed(second)]);
+          this.#systemFree++;
+        });
+      }
       await closed(first);
     }
     this.#systemFree++;
@@ -100,18 +147,14 @@ function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.close(() => resolve()));
 }
 
-function pairOf(port: number, [rtp, rtcp]: [Socket, Socket], giveBack: () => void): PortPair {
+function pairOf(port: number, [rtp, rtcp]: [Socket, Socket], giveBack: () => Promise<void>): PortPair {
   let releasing: Promise<void> | undefined;
-  const release = async () => {
-    await Promise.all([closed(rtp), closed(rtcp)]);
-    giveBack();
-  };
   return {
     port,
     rtp,
     rtcp,
     release: () => {
-      releasing ??= release();
+      releasing ??= giveBack();
       return releasing;
     },
   };
