@@ -218,9 +218,9 @@ const sip = z.strictObject({
   overload: z
     .strictObject({
       targetDelayMs: positive
-        .default(20)
+        .default(100)
         .describe('What a new call may wait while more come than can be carried; then 503'),
-      maxDelayMs: positive.default(200).describe('What it may wait in a burst'),
+      maxDelayMs: positive.default(400).describe('What it may wait in a burst'),
       maxWaiting: positive.default(5000).describe('New calls that may wait'),
       retryAfterSeconds: positive.default(5).describe('What the caller’s switch is asked to wait'),
     })

@@ -25,7 +25,7 @@ const hasTag = /;\s*tag\s*=/i;
 /** libuv reads so many datagrams of a socket in one turn of the loop; as many mean that more are waiting. */
 const fullTurn = 32;
 /** Calls begun in one turn, which keeps turns short: messages of calls in progress have to be read in between. */
-const callsPerTurn = 8;
+const callsPerTurn = 4;
 const refusalsPerTurn = 64;
 
 /**

@@ -122,9 +122,8 @@ describe('a stack under load', () => {
   it('begins few calls in one turn of the loop, so that others are heard in between', async () => {
     for (let n = 0; n < 20; n++) invite(`call${n}`);
     await turn();
-    expect(sessions).toHaveLength(8);
-    await turn();
-    await turn();
+    expect(sessions).toHaveLength(4);
+    for (let n = 0; n < 4; n++) await turn();
     expect(sessions).toHaveLength(20);
   });
 
