@@ -98,7 +98,10 @@ beforeEach(async () => {
     userAgent: 'Ringthrough',
     clock,
     network: network.host(server.host),
-    listeners: [{ protocol: 'udp', ...server }],
+    listeners: [
+      { protocol: 'udp', ...server },
+      { protocol: 'tcp', ...server },
+    ],
     supportedIn: { REGISTER: ['path', 'outbound'] },
     screen: (request, flow) => registrar.admits(request, flow),
   });
@@ -285,6 +288,43 @@ describe('RFC 3327: devices behind an edge proxy', () => {
     }
     await expect(register({ via: stranger, path: [] })).rejects.toThrow('no answer');
   });
+});
+
+it('over TCP: a binding outlives the connection that brought it, and is asked over a new one', async () => {
+  const at = { protocol: 'tcp', host: '10.0.9.1', port: 5060 } as const;
+  const open = async () => {
+    const made = new SipStack({ userAgent: 'edge', clock, network: network.host(at.host), listeners: [at] });
+    await made.start();
+    return made;
+  };
+  let proxy = await open();
+  const request = new SipRequest('REGISTER', 'sip:home', {
+    headers: [
+      ['From', '<sip:done@home>'],
+      ['To', '<sip:done@home>'],
+      ['Contact', '<sip:done@192.168.1.7;transport=tcp>'],
+      ['Expires', '3600'],
+      ['Path', '<sip:10.0.9.1;transport=tcp;lr>'],
+    ],
+  });
+  const credentials = { username: 'done', password: 'pw' };
+  const answered = proxy.request(request, { protocol: 'tcp', ...server }, { credentials });
+  let status: number | undefined;
+  void answered.then((response) => {
+    status = response.status;
+  });
+  await clock.until(() => status !== undefined, 20_000);
+  expect(status).toBe(200);
+  await proxy.close();
+  proxy = await open();
+  await clock.advance(60_000);
+  expect(registrar.availableNow('ann')).toMatchObject([
+    { transport: 'tcp', target: { uri: 'sip:10.0.9.1;transport=tcp;lr' } },
+  ]);
+  expect(events).toEqual(['registered one']);
+  await proxy.close();
+  await clock.advance(30_000);
+  expect(registrar.availableNow('ann')).toEqual([]);
 });
 
 describe('RFC 5626: several flows of one device', () => {
