@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { parseConfig } from './config.ts';
+import { changeableHeaders, trunkSchema } from './config-trunks.ts';
 
 const carrierWith = (...trunks: string[]) =>
   `sip: { tls: { cert: a, key: b, ca: c } }
@@ -68,5 +71,38 @@ describe('trunks in the configuration', () => {
       'two trunks have the same id',
     );
     expect(faultsOf('{ host: 192.0.2.1 }', '{ host: 192.0.2.2 }')).toBe('');
+  });
+});
+
+describe('docs/trunks.md', () => {
+  const page = readFileSync(new URL('../../docs/trunks.md', import.meta.url), 'utf8');
+
+  interface Setting {
+    properties?: Record<string, Setting>;
+    default?: unknown;
+    description?: string;
+  }
+  const rows = (setting: Setting, path: string[] = []): string[] => {
+    if (setting.properties)
+      return Object.entries(setting.properties).flatMap(([name, member]) => rows(member, [...path, name]));
+    const { default: value, description = '' } = setting;
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    return [`| \`${path.join('.')}\` | ${text === undefined ? '' : `\`${text}\``} | ${description} |`];
+  };
+
+  it('names every key of a trunk with its default, and no other', () => {
+    const table = page.slice(page.indexOf('## Every key of a trunk')).split('\n');
+    const written = table.filter((line) => line.startsWith('| `'));
+    expect(written).toEqual(rows(z.toJSONSchema(trunkSchema, { io: 'input' }) as Setting));
+  });
+
+  it('names every header that a rule may change', () => {
+    for (const name of changeableHeaders) expect(page).toContain(name);
+  });
+
+  it('has an example that is one', () => {
+    const [, example = ''] = /```yaml\n([^`]*)```/.exec(page) ?? [];
+    const { carriers } = parseConfig(`sip: { tls: { cert: a, key: b, ca: c } }\n${example}`);
+    expect(carriers[0]?.trunks.map(({ id }) => id)).toEqual(['sbc', 'secure', 'retail']);
   });
 });

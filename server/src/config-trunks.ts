@@ -57,7 +57,10 @@ const headerRule = z.discriminatedUnion('do', [
 
 const headerRules = z.array(headerRule);
 
-const credentials = z.strictObject({ username: z.string().min(1), password: z.string().min(1) });
+const credentials = z.strictObject({
+  username: z.string().min(1).describe('Of its credentials'),
+  password: z.string().min(1).describe('The same'),
+});
 
 const outbound = z.strictObject({
   uri: sipUri.describe(
