@@ -1,5 +1,6 @@
 import { dialogId } from '../dialog/dialog.ts';
 import {
+  parseVia,
   type SipRequest,
   type SipResponse,
   serializeMessage,
@@ -8,7 +9,7 @@ import {
   validateResponse,
 } from '../message/index.ts';
 import { eventOf } from '../subscription/subscription-headers.ts';
-import { newTag } from '../transaction/ids.ts';
+import { isOwnBranch, newTag } from '../transaction/ids.ts';
 import { responseTo } from '../transaction/response.ts';
 import { serverKey, tagOf } from '../transaction/transaction-key.ts';
 import type { BaseFlow } from '../transport/flow.ts';
@@ -175,10 +176,10 @@ export class RequestRouter {
     const { transactions } = this.#context;
     const hasTag = tagOf(request.headers.get('To')) !== undefined;
     const invite = request.method === 'INVITE';
-    const merged = !hasTag && invite && transactions.isMerged(request);
+    const merged = !hasTag && invite && (transactions.isMerged(request) || hasPassedUs(request, flow));
     const transaction = transactions.serve(request, via, flow);
     if (hasTag || merged) {
-      // Section 12.2.2: a dialog that we do not know. Section 8.2.2.2: the same request by another way.
+      // Section 12.2.2: a dialog that we do not know. Section 8.2.2.2: the same request by another way, or our own again.
       const to = { request, tag: newTag() };
       transaction.respond(buildResponse(this.#context, to, hasTag ? 481 : 482));
       return;
@@ -275,4 +276,15 @@ export class RequestRouter {
     const id = dialogId(headers.get('Call-ID') ?? '', localTag, tagOf(headers.get('From')) ?? '');
     return this.#context.dialogs.get(id);
   }
+}
+
+/** An INVITE of ours that somebody has sent back to us: below the top, a Via of our own making (section 16.3, item 4). */
+function hasPassedUs(request: SipRequest, { sentBy }: BaseFlow): boolean {
+  const vias = request.headers.getAll('Via');
+  if (vias.length < 2) return false;
+  return vias.slice(1).some((text) => {
+    const via = parseVia(text);
+    const ours = via !== undefined && isOwnBranch(via.params.get('branch'));
+    return ours && via.host.toLowerCase() === sentBy.host.toLowerCase();
+  });
 }

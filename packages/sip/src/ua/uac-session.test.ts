@@ -76,7 +76,7 @@ async function settled(promise: Promise<SipResponse>): Promise<SipResponse> {
 it('8.1.1: fills in what the request needs', async () => {
   const session = await call();
   const { headers } = peer.lastRequest('INVITE');
-  expect(headers.get('Via')).toMatch(/^SIP\/2\.0\/UDP 10\.0\.0\.1:5060;branch=z9hG4bK[a-z0-5]{16};rport$/);
+  expect(headers.get('Via')).toMatch(/^SIP\/2\.0\/UDP 10\.0\.0\.1:5060;branch=z9hG4bK[a-z0-5]{20};rport$/);
   expect(headers.get('Max-Forwards')).toBe('70');
   expect(headers.get('From')).toMatch(/^<sip:us@here\.example>;tag=[a-z0-5]{12}$/);
   expect(headers.get('Call-ID')).toBe(session.callId);
