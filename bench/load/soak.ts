@@ -82,6 +82,10 @@ async function soak(server: Ringthrough): Promise<Verdict[]> {
         `${clients.counts.connected} WebSockets registered, ${clients.counts.failed} failures of theirs`,
     );
     await clients.stop();
+    if (succeeded + failed < calls) {
+      const { exitCode, signalCode } = caller.process.child;
+      throw new Error(`SIPp ended early (${signalCode ?? exitCode}): ${caller.process.output.slice(-500)}`);
+    }
     console.log(await outcomes(called));
     await untilEmpty(server);
     return judge(samples.filter(({ seconds }) => seconds > MINUTES * 60 * WARM_UP && seconds < MINUTES * 60));
