@@ -381,4 +381,16 @@ describe('what the switch gets', () => {
     await closing;
     expect(contacts.at(-1)).toBe('<sip:15550100@203.0.113.1:5060> 0');
   });
+
+  it('no wait for a registrar that is gone when we stop', async () => {
+    const register = { address: `sip:15550100@${a}`, expiresSeconds: 600 };
+    await dialerOf({ outbound: outbound(`sip:${a}`, { username: 'u', password: 'p', register }) });
+    await clock.advance(100);
+    let closed = false;
+    void dialer.close().then(() => {
+      closed = true;
+    });
+    await clock.advance(2_000);
+    expect(closed).toBe(true);
+  });
 });

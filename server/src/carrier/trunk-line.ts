@@ -26,6 +26,9 @@ export interface TrunkLineOptions {
   log: Logger;
 }
 
+/** Whoever stops the server does not wait longer for a registrar that is gone. */
+const goodbyeMs = 2_000;
+
 /** A trunk that calls of ours go over: whether it is up, by OPTIONS, registration and what calls find. */
 export class TrunkLine {
   readonly carrier: Carrier;
@@ -88,11 +91,21 @@ export class TrunkLine {
     if (change !== undefined) this.#tell(change, input.type);
   }
 
-  /** Stops; takes its registration back. */
+  /** Stops; takes its registration back, if the registrar answers soon. */
   async close(): Promise<void> {
+    const { clock } = this.#options;
     this.#closed = true;
-    this.#options.clock.clearTimeout(this.#timer);
-    await this.#registration?.stop();
+    clock.clearTimeout(this.#timer);
+    const registration = this.#registration;
+    if (!registration) return;
+    await new Promise<void>((resolve) => {
+      const limit = clock.setTimeout(resolve, goodbyeMs);
+      const done = () => {
+        clock.clearTimeout(limit);
+        resolve();
+      };
+      registration.stop().then(done, done);
+    });
   }
 
   #tell(change: 'up' | 'down', why: string): void {

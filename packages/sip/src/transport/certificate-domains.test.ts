@@ -49,7 +49,7 @@ describe.skipIf(!available)('a client certificate that is asked for and not requ
   });
 
   /** The domains of the flow on which this client's request came. */
-  const domainsOf = async (tls: { cert?: string; key?: string }) => {
+  const domainsOf = async (tls: { cert?: string; key?: string; session?: Buffer }) => {
     const port = server.addresses[0]?.port ?? 0;
     const socket = connect({ host: '127.0.0.1', port, ca: authority.ca, ...tls });
     await once(socket, 'secureConnect');
@@ -71,6 +71,16 @@ describe.skipIf(!available)('a client certificate that is asked for and not requ
   it('of another authority, or none at all, names nobody, and the connection stays', async () => {
     expect(await domainsOf(await stranger.issue('x', 'DNS:sbc.carrier.example'))).toEqual([]);
     expect(await domainsOf({})).toEqual([]);
+  });
+
+  it('that was not believed is not believed by a resumed session either', async () => {
+    const port = server.addresses[0]?.port ?? 0;
+    const pair = await stranger.issue('x', 'DNS:sbc.carrier.example');
+    const first = connect({ host: '127.0.0.1', port, ca: authority.ca, ...pair });
+    const [session] = (await once(first, 'session')) as [Buffer];
+    first.destroy();
+    expect(await domainsOf({ ...pair, session })).toEqual([]);
+    expect(await domainsOf({ session })).toEqual([]);
   });
 
   it('is what a stack shows on a connection that it opens', async () => {

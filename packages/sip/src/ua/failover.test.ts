@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DnsRecords, DnsType, Resolver, SrvRecord } from '../locate/index.ts';
 import { SipRequest, type SipResponse } from '../message/index.ts';
-import { MemoryNetwork, RawPeer, VirtualClock } from '../testing/index.ts';
+import { MemoryNetwork, RawPeer, seededRandom, VirtualClock } from '../testing/index.ts';
 import { SipStack } from './sip-stack.ts';
 import type { UacSession, UasSession } from './types.ts';
 
@@ -342,5 +342,41 @@ describe('a call with a limit for the first sign of life', () => {
     callee.respond(callee.lastRequest('INVITE'), 486, tagged);
     await clock.advance(10);
     expect(heard).toEqual([486]);
+  });
+});
+
+describe('over a network that loses, doubles and reorders', () => {
+  const kinds = ['dead', 'busy', 'alive'] as const;
+
+  it('a call is taken by the first server that is alive, wherever it stands, and everybody forgets the others', async () => {
+    const random = seededRandom(263);
+    network.conditions = { delayMs: [1, 80], loss: 0.15, duplicate: 0.1 };
+    for (let run = 0; run < 25; run++) {
+      const plan = Array.from({ length: 4 }, () => kinds[Math.floor(random() * 3)] ?? 'dead');
+      plan.push('alive');
+      zone.srv(
+        '_sip._udp.carrier.example',
+        ...plan.map((_, at): [string, string] => [`s${run}-${at}.example`, `10.1.${run}.${at}`]),
+      );
+      const taken: UasSession[] = [];
+      for (const [at, kind] of plan.entries()) {
+        if (kind === 'dead') continue;
+        const stack = await stackAt(`10.1.${run}.${at}`);
+        stack.on('invite', (session) => {
+          if (kind === 'busy') return session.reject(503);
+          taken.push(session);
+          session.accept({ sdp: 'v=0' });
+        });
+      }
+      const { session, heard } = invite();
+      expect(await clock.until(() => heard.length > 0, 120_000)).toBe(true);
+      expect([plan.join(), heard[0]]).toEqual([plan.join(), '200']);
+      await clock.advance(60_000);
+      // A server whose answers were all lost was left while it rang: it is hung up by now.
+      expect(taken.filter(({ state }) => state === 'confirmed')).toHaveLength(1);
+      session.bye();
+      await clock.advance(60_000);
+      expect(taken.every(({ state }) => state === 'terminated')).toBe(true);
+    }
   });
 });
