@@ -20,7 +20,7 @@ const sink = await vi.hoisted(async () => {
   const { syncBuiltinESMExports } = await import('node:module');
   const sink: { seen: string[] | undefined } = { seen: undefined };
   const functions = crypto as unknown as Record<string, (...args: unknown[]) => unknown>;
-  for (const name of ['createHash', 'createHmac', 'timingSafeEqual', 'argon2', 'randomBytes']) {
+  for (const name of ['hash', 'createHash', 'createHmac', 'timingSafeEqual', 'argon2', 'randomBytes']) {
     const original = functions[name];
     functions[name] = (...args) => {
       const { memory, passes } = (args[1] ?? {}) as { memory?: number; passes?: number };
@@ -137,7 +137,7 @@ describe('an unknown user costs exactly the work of a wrong password (no enumera
     const wrong = await guess('done', 'wrong');
     expect(wrong.ok).toBe(false);
     expect(wrong.work.filter((one) => one.startsWith('select'))).toHaveLength(1);
-    expect(wrong.work).toContain('createHash');
+    expect(wrong.work.filter((one) => /^(hash|createHash)$/.test(one)).length).toBeGreaterThanOrEqual(2);
     const order = (work: string[]) => [...work].sort();
     expect(order((await guess('dnobody', 'wrong')).work)).toEqual(order(wrong.work));
   });

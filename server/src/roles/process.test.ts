@@ -11,7 +11,7 @@ import { stringify } from 'yaml';
 import { device, goodPassword, SmsCentre } from './testing.ts';
 
 // Real passwords, processes and sockets, on machines that are busy with something else.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 });
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 const anna = '+14155550101';
