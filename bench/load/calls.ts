@@ -1,62 +1,86 @@
-import { cpus } from 'node:os';
-import { Person } from '../../interop/support/person.ts';
-import { Ringthrough } from '../../interop/support/ringthrough.ts';
-import { device, expect, Sipp, trunk } from '../../interop/support/sipp.ts';
-import { SippDevice } from '../../interop/support/sipp-device.ts';
 import { searchHighest } from '../search.ts';
-import { percentile, rounded } from '../statistics.ts';
+import { rounded } from '../statistics.ts';
+import { hasCapture } from './calls/capture.ts';
+import { overload } from './calls/overload.ts';
+import { runRate, type Step } from './calls/rate.ts';
+import { measureSetup, shownTimes } from './calls/setup-time.ts';
+import { hasKamailio, kamailioTarget, productTarget, type Target } from './calls/targets.ts';
 
-const NUMBER = '+14155550101';
-const SECONDS_PER_STEP = 8;
-const FIRST_RATE = 100;
-/** Beyond the arrival of the last call, a step may take so long until every call is over. */
-const PATIENCE_SECONDS = 30;
-/** The server has one processor, both SIPps share the other. */
-const [SERVER_PROCESSOR, SIPP_PROCESSOR] = cpus().length > 1 ? [0, 1] : [undefined, undefined];
+/** Each has a SIPp of its own for each end: one saturates near 1000 calls per second. */
+const LINES = 2;
+const SECONDS_PER_STEP = 5;
+const GRAIN = 20;
 
-interface Step {
-  failed: number;
-  succeeded: number;
-  setupMs: number[];
-  /** Whole run, first INVITE to the last BYE. */
-  seconds: number;
+interface Peak {
+  perSecond: number;
+  /** The step at that rate. */
+  step: Step;
 }
 
 /**
- * Full calls from a trunk to one registered UDP device, SIPp on both ends: INVITE with SDP and Diversion, 180, 200,
- * ACK, BYE. The figure is the highest rate at which none fails and the server keeps up.
+ * Full calls from a trunk to registered UDP devices, SIPp on both ends: INVITE with SDP and Diversion, 180, 200, ACK,
+ * BYE. Kamailio as a proxy carries the same calls on the same processor.
  */
 export async function measureCalls(): Promise<void> {
-  const server = await Ringthrough.start({
-    config: {
-      calls: { maxConcurrent: 10_000, maxConcurrentPerAccount: 10_000 },
-      media: { rtpPorts: { min: 20_000, max: 31_999 } },
-      sip: { limits: { maxServerTransactions: 200_000 } },
-    },
-    ...(SERVER_PROCESSOR === undefined ? {} : { processor: SERVER_PROCESSOR }),
-  });
+  const lines = { lines: LINES, phonesPerLine: 1 };
+  const beside = hasKamailio() ? await measured(() => kamailioTarget(lines), 600, besideUs) : undefined;
+  if (!beside) console.log("Kamailio is not here; for the comparison install Debian's package kamailio.");
+  const own = await measured(() => productTarget(lines), 200, alone);
+  if (beside) compare(own, beside);
+  const forked = await measured(
+    () => productTarget({ ...lines, phonesPerLine: 5 }),
+    100,
+    async () => undefined,
+  );
+  const share = forked.perSecond / own.perSecond;
+  console.log(`five devices, four of them cancelled: ${forked.perSecond}/s, ${percent(share)} of one device`);
+}
+
+async function measured(
+  start: () => Promise<Target>,
+  firstRate: number,
+  more: (target: Target, peak: Peak) => Promise<void>,
+): Promise<Peak> {
+  const target = await start();
   try {
-    const [person] = await Person.signUp(server, NUMBER);
-    const phone = await SippDevice.register(server, (await person.addSoftphone()).sip);
-    const carries = async (rate: number) => {
-      const good = keepsUp(rate, await run(server, phone, rate));
-      if (!good) await afresh(server, phone);
-      return good;
-    };
-    const best = await searchHighest(FIRST_RATE, { grain: 10, carries });
-    console.log(`calls per second without a failure   ${best}`);
-    await afresh(server, phone);
-    const relaxed = await run(server, phone, Math.max(1, Math.round(best * 0.7)));
-    console.log(`setup at 70 % of it, INVITE to 200 at the trunk   ${setupOf(relaxed)}`);
+    const peak = await searchPeak(target, firstRate);
+    const { processorMsPerCall, busy } = peak.step;
+    console.log(
+      `${target.name}: ${peak.perSecond} calls per second without a failure, ${rounded(processorMsPerCall, 2)} ms of the processor each${busy < 0.85 ? `; it was busy for ${percent(busy)}, so the generator was the limit` : ''}`,
+    );
+    await more(target, peak);
+    return peak;
   } finally {
-    await server.stop();
+    await target.stop();
   }
 }
 
+async function searchPeak(target: Target, firstRate: number): Promise<Peak> {
+  const steps = new Map<number, Step>();
+  await warmUp(target);
+  const carries = async (rate: number) => {
+    const step = await runRate(target, rate, SECONDS_PER_STEP);
+    const good = keepsUp(rate, step);
+    if (good) steps.set(rate, step);
+    else await afresh(target);
+    return good;
+  };
+  const perSecond = await searchHighest(firstRate, { grain: GRAIN, carries });
+  const step = steps.get(perSecond);
+  if (!step) throw new Error(`${target.name} carries not even ${firstRate} calls per second`);
+  return { perSecond, step };
+}
+
 /** What too much has left behind is not the next step's fault. The registration is durable, the warm-up is not. */
-async function afresh(server: Ringthrough, phone: SippDevice): Promise<void> {
-  await server.restart();
-  await run(server, phone, FIRST_RATE);
+async function afresh(target: Target): Promise<void> {
+  await target.restart();
+  await warmUp(target);
+}
+
+/** Programs that compile while they run are slow at first. */
+async function warmUp(target: Target): Promise<void> {
+  await runRate(target, 50, 2);
+  await runRate(target, 200, 5);
 }
 
 function keepsUp(rate: number, step: Step): boolean {
@@ -64,55 +88,45 @@ function keepsUp(rate: number, step: Step): boolean {
   const carried = step.succeeded / step.seconds;
   const good = step.failed === 0 && carried > rate * 0.85;
   console.log(
-    `  ${rate}/s: ${step.succeeded} succeeded, ${step.failed} failed, ${rounded(carried)}/s carried, setup ${setupOf(step)}${good ? '' : ' — too much'}`,
+    `  ${rate}/s: ${step.succeeded} succeeded, ${step.failed} failed, ${rounded(carried)}/s carried, ${rounded(step.processorMsPerCall, 2)} ms of the processor each, busy ${percent(step.busy)}${good ? '' : ' — too much'}`,
   );
   return good;
 }
 
-/** SIPp's clock has steps of 4 ms on most kernels, which the mean evens out. */
-function setupOf({ setupMs }: Step): string {
-  const mean = setupMs.reduce((sum, ms) => sum + ms, 0) / setupMs.length;
-  return `mean ${rounded(mean)} ms, p50 ${rounded(percentile(setupMs, 0.5))} ms, p99 ${rounded(percentile(setupMs, 0.99))} ms`;
+async function besideUs(target: Target, { perSecond }: Peak): Promise<void> {
+  await setupAt(target, Math.round(perSecond * 0.7));
 }
 
-async function run(server: Ringthrough, phone: SippDevice, rate: number): Promise<Step> {
-  const calls = rate * SECONDS_PER_STEP;
-  const bound = SIPP_PROCESSOR === undefined ? {} : { processor: SIPP_PROCESSOR };
-  const callee = phone.play(
-    [
-      expect.request('INVITE'),
-      device.reply('180 Ringing'),
-      device.reply('200 OK', { body: true }),
-      expect.request('ACK'),
-      expect.request('BYE'),
-      device.replyPlain('200 OK'),
-    ],
-    {},
-    { calls, rate: 0, ...bound },
-  );
-  const begun = performance.now();
-  const caller = new Sipp({
-    remotePort: server.sipPort,
-    localPort: server.trunkPort,
-    calls,
-    rate,
-    ...bound,
-    steps: [
-      trunk.invite([`Diversion: <sip:${NUMBER}@carrier.example>;reason=unavailable`], { measured: true }),
-      expect.response(100, { optional: true }),
-      expect.response(180),
-      expect.response(200, { measured: true }),
-      trunk.ack(),
-      trunk.bye(),
-      expect.response(200),
-    ],
+async function alone(target: Target, { perSecond }: Peak): Promise<void> {
+  await afresh(target);
+  await setupAt(target, Math.round(perSecond * 0.7));
+  const offered = 2 * perSecond;
+  const result = await overload(target, {
+    perSecond: offered,
+    seconds: 15,
+    relaxedPerSecond: perSecond / 2,
+    relaxedSeconds: 8,
   });
-  try {
-    await caller.process.exited((SECONDS_PER_STEP + PATIENCE_SECONDS) * 1000);
-    const seconds = (performance.now() - begun) / 1000;
-    return { ...caller.counts, setupMs: caller.responseTimesMs, seconds };
-  } finally {
-    await caller.stop();
-    await callee.stop();
-  }
+  console.log(
+    `overload, ${offered}/s offered: ${rounded(result.carriedPerSecond, 0)}/s carried (${percent(result.carriedPerSecond / perSecond)} of the peak), ${rounded(result.refusedPerSecond, 0)}/s refused with 503, ${result.failed} failed otherwise; all carried again after ${rounded(result.recoverySeconds)} s`,
+  );
 }
+
+async function setupAt(target: Target, rate: number): Promise<void> {
+  if (!hasCapture()) {
+    console.log("Setup times need dumpcap: install Debian's package tshark.");
+    return;
+  }
+  const { inviteMs, answerMs } = await measureSetup(target, rate, 8);
+  console.log(`added to the setup at ${rate}/s, 70 % of the peak:`);
+  console.log(`  INVITE in to INVITE out   ${shownTimes(inviteMs)}`);
+  console.log(`  200 in to 200 out         ${shownTimes(answerMs)}`);
+}
+
+function compare(own: Peak, beside: Peak): void {
+  const rates = percent(own.perSecond / beside.perSecond);
+  const time = percent(beside.step.processorMsPerCall / own.step.processorMsPerCall);
+  console.log(`beside Kamailio: ${rates} of its calls per second; by processor time per call ${time}`);
+}
+
+const percent = (share: number): string => `${rounded(share * 100, 0)} %`;
