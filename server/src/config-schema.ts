@@ -302,6 +302,17 @@ const registration = z.strictObject({
     .default(15)
     .describe('Softphones are asked (OPTIONS) whether they live; 0: never'),
   softphonePatienceSeconds: seconds.default(10).describe('Without an answer for so long, they do not'),
+  softphonePingsPerSecond: positive
+    .default(500)
+    .describe('Questions at most; with more softphones than that allows each is asked less often'),
+  maxCachedDevices: z
+    .int()
+    .min(0)
+    .default(50_000)
+    .describe('Devices whose secrets stay in memory, 600 bytes each; others are looked up each time'),
+  maxNonces: positive
+    .default(1_000_000)
+    .describe('Digest nonces in use, up to 64 bytes each; beyond, devices are challenged anew'),
   maxBindingsPerDevice: positive.default(5).describe('Contacts of one SIP user'),
   requirePathSupport: z
     .boolean()

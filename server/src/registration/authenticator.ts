@@ -13,6 +13,8 @@ export interface AuthenticatorOptions {
   /** Key of the nonces. */
   secret: string;
   nonceLifetimeMs: number;
+  /** Nonces in use that are remembered at most; see `DigestServerOptions.maxNonces`. */
+  maxNonces?: number;
   /** Offered to devices in this order; SHA-256 and then MD5 when absent. */
   digestAlgorithms?: readonly DigestAlgorithm[];
   /** Absent: everybody gets an answer. */
@@ -46,9 +48,12 @@ export class Authenticator {
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
-    const { realm, nonceLifetimeMs, secret, now, digestAlgorithms: algorithms } = options;
-    const digest = { realm, nonceLifetimeMs, secret, now };
-    this.#digest = new DigestServer(algorithms === undefined ? digest : { ...digest, algorithms });
+    const { realm, nonceLifetimeMs, secret, now, digestAlgorithms, maxNonces } = options;
+    this.#digest = new DigestServer({
+      ...{ realm, nonceLifetimeMs, secret, now },
+      ...(maxNonces === undefined ? {} : { maxNonces }),
+      ...(digestAlgorithms === undefined ? {} : { algorithms: digestAlgorithms }),
+    });
     this.#sample = this.#digest.challenge();
   }
 

@@ -55,6 +55,13 @@ export class BindingTable {
     return this.#byDevice.get(deviceId);
   }
 
+  /** All of them, in no order. */
+  bindings(): LiveBinding[] {
+    const all: LiveBinding[] = [];
+    for (const device of this.#byDevice.values()) all.push(...device.bindings);
+    return all;
+  }
+
   ofAccount(accountId: string): readonly RegisteredDevice[] {
     const devices = this.#byAccount.get(accountId) ?? [];
     return Array.isArray(devices) ? devices : [devices];

@@ -136,7 +136,7 @@ describe('LivenessWatch', () => {
       const within = all.filter((time) => time >= second && time < second + 1000).length;
       expect(within).toBeLessThanOrEqual(12);
     }
-    // 300 at 10 a second: 30 s for all of them.
+    // 300 at 10 a second: 30 s for all of them, and for the first time up to as long again.
     for (const one of phones) {
       const own = times.get(one) ?? [];
       expect(own.length).toBeGreaterThanOrEqual(3);
@@ -145,7 +145,28 @@ describe('LivenessWatch', () => {
       }
     }
     expect(log).toEqual([]);
+    for (const one of phones.slice(10)) slow.forget(one);
+    times.clear();
+    const before = at();
+    await clock.advance(100_000);
+    // With few of them it is the period again, from the next question on.
+    for (const one of phones.slice(0, 10)) {
+      const later = (times.get(one) ?? []).filter((time) => time > before + 31_000);
+      expect(later.length).toBeGreaterThanOrEqual(4);
+    }
+    expect(times.size).toBe(10);
     slow.close();
+  });
+
+  it('spreads the first questions of many over the period', async () => {
+    const phones = Array.from({ length: 150 }, (_, index) => phone(String(index)));
+    watch.watchAll(phones);
+    for (let second = 1; second <= 15; second++) {
+      await clock.advance(1000);
+      expect(asked).toBeGreaterThanOrEqual(second * 10);
+      expect(asked).toBeLessThanOrEqual(second * 10 + 11);
+    }
+    expect(new Set(log.map(([, what]) => what)).size).toBeGreaterThanOrEqual(149);
   });
 
   it('is never more than period and patience behind the truth, whoever dies when', async () => {

@@ -7,7 +7,7 @@ export interface LivenessWatchOptions<T> {
   periodMs: number;
   /** How long an answer may take before somebody counts as silent. */
   patienceMs: number;
-  /** Questions per second at most: beyond, the period becomes longer for everybody. Unlimited when absent. */
+  /** Questions per second at most: with too many for it the period becomes longer for all. Unlimited when absent. */
   maxPerSecond?: number | undefined;
   /** Asks once; true when an answer came, however late, false when none will come any more. */
   ask: (somebody: T) => Promise<boolean>;
@@ -41,7 +41,8 @@ export class LivenessWatch<T extends Watchable> {
   readonly #options: LivenessWatchOptions<T>;
   readonly #wheel: TimingWheel<'askSlot', T>;
   readonly #open = new Map<T, Question>();
-  /** Due, but there were too many; those who have waited longest come first. */
+  #watched = 0;
+  /** Due, but there were too many within a short time; those who have waited longest come first. */
   readonly #backlog = new Set<T>();
   /** Questions that may be asked at `#tokensAt`. */
   #tokens: number;
@@ -60,14 +61,23 @@ export class LivenessWatch<T extends Watchable> {
     });
   }
 
-  /** Begins to watch, or begins anew. @param firstMs until the first question */
-  watch(somebody: T, firstMs = this.#options.periodMs): void {
+  /** Begins to watch, or begins anew: the next question comes a period after. */
+  watch(somebody: T): void {
+    if (!this.#isWatched(somebody)) this.#watched++;
     this.#drop(somebody);
-    this.#askIn(somebody, firstMs);
+    this.#askIn(somebody, this.#periodMs);
+  }
+
+  /** Begins to watch many at once, none of them watched before; their first questions are spread over the period. */
+  watchAll(many: readonly T[]): void {
+    this.#watched += many.length;
+    const periodMs = this.#periodMs;
+    for (const [index, somebody] of many.entries()) this.#askIn(somebody, (periodMs * index) / many.length);
   }
 
   /** What is still to come from a question that is open does not count any more. */
   forget(somebody: T): void {
+    if (this.#isWatched(somebody)) this.#watched--;
     this.#drop(somebody);
     this.#wheel.cancel(somebody);
   }
@@ -77,6 +87,16 @@ export class LivenessWatch<T extends Watchable> {
     this.#options.clock.clearTimeout(this.#backlogTimer);
     this.#backlog.clear();
     for (const somebody of [...this.#open.keys()]) this.#drop(somebody);
+  }
+
+  /** From news of somebody to the next question, as long as there are so many. */
+  get #periodMs(): number {
+    const { periodMs, maxPerSecond = Number.POSITIVE_INFINITY } = this.#options;
+    return Math.max(periodMs, (this.#watched * 1000) / maxPerSecond);
+  }
+
+  #isWatched(somebody: T): boolean {
+    return somebody.askSlot !== 0 || this.#open.has(somebody) || this.#backlog.has(somebody);
   }
 
   get #burst(): number {
@@ -150,7 +170,7 @@ export class LivenessWatch<T extends Watchable> {
     // Without an answer the patience runs on: a question that failed at once is no longer silence than another.
     if (alive) this.#options.clock.clearTimeout(question.patience);
     if (alive || question.patience === undefined) this.#open.delete(somebody);
-    this.#askIn(somebody, this.#options.periodMs);
+    this.#askIn(somebody, this.#periodMs);
     if (alive) this.#options.answered(somebody);
   }
 }

@@ -92,19 +92,13 @@ export class LocationService {
 
   /** Takes the UDP bindings that a restart has left; those of connections are gone. */
   async start(): Promise<void> {
-    const { now, softphones } = this.#options;
-    const periodMs = softphones?.periodMs ?? 0;
-    for await (const devices of this.#bindings.restore(now())) {
+    for await (const devices of this.#bindings.restore(this.#options.now())) {
       for (const { bindings, ...identity } of devices) {
-        const { device, bound } = this.#table.set(
-          identity,
-          bindings.map((binding) => ({ ...binding, flow: undefined })),
-        );
-        this.#scheduleExpiry(device);
-        // Spread over the period: not all of them at once.
-        for (const binding of bound) this.#liveness?.watch(binding, periodMs * Math.random());
+        const wanted = bindings.map((binding) => ({ ...binding, flow: undefined }));
+        this.#scheduleExpiry(this.#table.set(identity, wanted).device);
       }
     }
+    this.#liveness?.watchAll(this.#table.bindings());
     this.#connections.start();
   }
 

@@ -26,7 +26,7 @@ export interface RegistrarOptions
     Omit<AuthenticatorOptions, 'directory' | 'knows' | 'isEdge' | 'secret'> {
   limits: RegisterLimits;
   /** Devices whose secrets are kept in memory at most; 50,000 (some 30 MB) when absent. */
-  cachedDevices?: number;
+  maxCachedDevices?: number;
   /** Proxies that devices register through; their Path is believed (RFC 3327). */
   edges?: readonly EdgeProxy[];
   /** Devices that do not say that they know Path are refused behind an edge proxy; they are not when absent. */
@@ -37,7 +37,7 @@ export interface RegistrarOptions
   flowTimerSeconds?: number;
 }
 
-/** See `RegistrarOptions.cachedDevices`. */
+/** See `RegistrarOptions.maxCachedDevices`. */
 const defaultCachedDevices = 50_000;
 
 /**
@@ -55,7 +55,7 @@ export class Registrar {
   constructor(options: RegistrarOptions & { secret: string }) {
     this.#options = options;
     this.#edges = new EdgeProxies(options.edges ?? []);
-    this.#directory = new DeviceDirectory(options.store, options.cachedDevices ?? defaultCachedDevices);
+    this.#directory = new DeviceDirectory(options.store, options.maxCachedDevices ?? defaultCachedDevices);
     this.#locations = new LocationService(options);
     this.#authenticator = new Authenticator({
       ...options,

@@ -160,12 +160,20 @@ function createRegistrar(
   stack: SipStack,
   guard: SourceGuard,
 ): Registrar {
-  const { webSocketPingSeconds, softphonePingSeconds, softphonePatienceSeconds, ...limits } =
-    config.registration;
+  const {
+    webSocketPingSeconds,
+    softphonePingSeconds,
+    softphonePatienceSeconds,
+    softphonePingsPerSecond,
+    maxCachedDevices,
+    maxNonces,
+    ...limits
+  } = config.registration;
   const { requirePathSupport, flowTimerSeconds, serviceRoute } = limits;
   const softphones = {
     periodMs: softphonePingSeconds * 1000,
     patienceMs: softphonePatienceSeconds * 1000,
+    maxPerSecond: softphonePingsPerSecond,
     ask: askSoftphone(stack, config.sip.domain),
   };
   return new Registrar({
@@ -176,6 +184,8 @@ function createRegistrar(
     now: Date.now,
     realm: sipRealm,
     nonceLifetimeMs: config.sip.nonceLifetimeSeconds * 1000,
+    maxNonces,
+    maxCachedDevices,
     digestAlgorithms: config.sip.digestAlgorithms,
     secret: deriveKey(masterKey, 'digest nonces').toString('base64'),
     limits,
