@@ -13,8 +13,16 @@ import { legEnd } from './sip-causes.ts';
 
 /** The part of the SIP stack that rings devices. */
 export interface Inviter {
-  invite(options: { request: Request; target: DeviceAddress['target']; confined: boolean }): UacSession;
+  invite(options: {
+    request: Request;
+    target: DeviceAddress['target'];
+    confined: boolean;
+    answerWithinMs?: number;
+  }): UacSession;
 }
+
+/** A flow on which nothing at all was heard for so long is left, where the device has another one. */
+const otherFlowAfterMs = 4_000;
 
 export interface DeviceLegOptions {
   legId: string;
@@ -132,6 +140,7 @@ export class DeviceLeg {
       target: address.target,
       // Nobody but the device may be told of its calls, whatever address it gives.
       confined: true,
+      ...(this.#flows.length > 0 ? { answerWithinMs: otherFlowAfterMs } : {}),
     });
     this.#listen(this.#session, address, offer);
   }
@@ -162,8 +171,8 @@ export class DeviceLeg {
   #nextFlow(failed: DeviceAddress, { status, headers }: SipResponse): DeviceAddress | undefined {
     if (this.#givenUp) return undefined;
     const ours = (headers.get('Warning') ?? '').startsWith('399 ringthrough ');
-    if (status !== 430 && !(status === 503 && ours)) return undefined;
-    const at = this.#flows.findIndex(({ contactUri }) => status === 430 || contactUri === failed.contactUri);
+    if (status !== 430 && !(ours && (status === 503 || status === 408))) return undefined;
+    const at = this.#flows.findIndex(({ contactUri }) => status !== 503 || contactUri === failed.contactUri);
     return at < 0 ? undefined : this.#flows.splice(at, 1)[0];
   }
 

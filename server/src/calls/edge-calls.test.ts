@@ -140,6 +140,26 @@ describe('RFC 5626 5.3: a device with two flows', () => {
     expect(await onlyRow()).toMatchObject({ outcome: 'answered' });
   });
 
+  it('an edge proxy that is gone: rings through the other one', async () => {
+    const device = await world.device({ register: false });
+    await register(device, edges[0], 1);
+    await register(device, edges[1], 2);
+    world.network.cut(edges[0].address.host);
+    const caller = world.dial();
+    await world.until('it rings', () => device.calls.length === 1, 5_000);
+    expect(methods(edges[1])).toEqual(['INVITE']);
+    // What the first one forwards after all is cancelled.
+    world.network.mend(edges[0].address.host);
+    await world.pass(3_000);
+    device.answer();
+    await world.until('they talk', () => caller.final?.status === 200);
+    caller.session.bye();
+    await world.settled();
+    expect(device.calls.filter(({ state }) => state !== 'terminated')).toEqual([]);
+    expect(methods(edges[0])).toEqual(['INVITE', 'CANCEL', 'ACK']);
+    expect(await onlyRow()).toMatchObject({ outcome: 'answered' });
+  });
+
   it('430 through both: nobody is there', async () => {
     const device = await world.device({ register: false });
     await register(device, edges[0], 1);
