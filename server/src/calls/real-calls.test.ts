@@ -13,7 +13,7 @@ import { EmbeddedMediaPlane, type MediaLeg } from '../media/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 
 /** Real SIP over loopback, real RTP, and a server that is killed. Media runs in real time, so these take seconds. */
-const timeoutMs = 60_000;
+const timeoutMs = 180_000;
 const script = fileURLToPath(new URL('testing/call-server.ts', import.meta.url));
 const quiet = createLogger({ level: 'silent', destination: 'stderr' });
 const password = 'secret';
