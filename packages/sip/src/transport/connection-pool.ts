@@ -1,6 +1,7 @@
 import type { SipMessage, SipParseError } from '../message/index.ts';
 import type { StackCounters } from './counters.ts';
 import { type BaseFlow, hostPort, type SentBy } from './flow.ts';
+import { customerOf } from './ip-address.ts';
 import type { StreamSocket } from './network.ts';
 import { TcpConnection } from './tcp-connection.ts';
 import type { Clock, Endpoint, StackLimits, StackLog, WebSocketLike } from './types.ts';
@@ -53,7 +54,8 @@ export class ConnectionPool {
 
   /** Whether one more connection with this address is within the limits, whoever opens it. */
   hasRoomFor(host: string): boolean {
-    return !this.full && (this.#perAddress.get(host) ?? 0) < this.#options.limits.maxConnectionsPerAddress;
+    const open = this.#perAddress.get(customerOf(host)) ?? 0;
+    return !this.full && open < this.#options.limits.maxConnectionsPerAddress;
   }
 
   /** An open connection to this address. */
@@ -123,7 +125,8 @@ export class ConnectionPool {
     this.#connections.add(connection);
     // Whoever opened a TLS connection has not shown to be what is at that address (RFC 5923 section 8).
     if (!accepted || protocol === 'tcp') this.#reusable.set(key, connection);
-    this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
+    const customer = customerOf(host);
+    this.#perAddress.set(customer, (this.#perAddress.get(customer) ?? 0) + 1);
     connection.run({
       message: (message) => receive(message, connection),
       malformed: (error, partial) => malformed(error, partial, connection),
@@ -134,17 +137,17 @@ export class ConnectionPool {
         );
         this.#connections.delete(connection);
         if (this.#reusable.get(key) === connection) this.#reusable.delete(key);
-        this.#release(host);
+        this.#release(customer);
       },
     });
     this.#armSweep();
     return connection;
   }
 
-  #release(host: string): void {
-    const left = (this.#perAddress.get(host) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(host);
-    else this.#perAddress.set(host, left);
+  #release(customer: string): void {
+    const left = (this.#perAddress.get(customer) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(customer);
+    else this.#perAddress.set(customer, left);
   }
 
   /** Looks after idle connections, as long as there are connections. */

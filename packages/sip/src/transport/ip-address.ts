@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 
 /** The bytes of an IP address: four, or sixteen for IPv6 in any of its spellings (RFC 4291 section 2.2). */
 export function hostBytes(host: string): number[] {
@@ -8,6 +8,15 @@ export function hostBytes(host: string): number[] {
   if (right === undefined) return head;
   const tail = groupBytes(right);
   return [...head, ...new Array<number>(16 - head.length - tail.length).fill(0), ...tail];
+}
+
+/**
+ * What one customer has and may choose addresses from freely: an IPv4 address, or the /64 of an IPv6 one (RFC 6177). On a
+ * link all neighbours share a /64 (RFC 4291 section 2.5.6), so there it is the address.
+ */
+export function customerOf(host: string): string {
+  if (!isIPv6(host) || /^fe[89ab]/i.test(host)) return host;
+  return `${Buffer.from(hostBytes(host).slice(0, 8)).toString('hex')}/64`;
 }
 
 function groupBytes(text: string): number[] {

@@ -71,7 +71,7 @@ export interface WebSocketLike {
 export interface StackLimits extends SipLimits {
   /** Open TCP and TLS connections and WebSockets together; more are closed at once. */
   maxConnections: number;
-  /** Open TCP and TLS connections with one remote address, those for answers to it included. */
+  /** Open TCP and TLS connections with one IPv4 address or IPv6 /64, those for answers to it included. */
   maxConnectionsPerAddress: number;
   /** Bytes waiting to be written to one connection; beyond, the connection is closed. */
   maxBufferedBytes: number;

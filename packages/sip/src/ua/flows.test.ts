@@ -344,6 +344,31 @@ it('limits connections and refuses sockets beyond', async () => {
   await small.close();
 });
 
+it('counts the connections of one customer: an IPv4 address, or the /64 of an IPv6 one', async () => {
+  const small = new SipStack({
+    userAgent: 'small',
+    clock,
+    network: network.host('2001:db8:1::1'),
+    listeners: [{ protocol: 'tcp', host: '2001:db8:1::1', port: 5060 }],
+    limits: { maxConnectionsPerAddress: 1 },
+  });
+  await small.start();
+  const dial = async (from: string): Promise<boolean> => {
+    let closed = false;
+    const socket = network.host(from).connectTcp({ host: '2001:db8:1::1', port: 5060 });
+    socket.handle({ open() {}, data() {}, close: () => (closed = true) });
+    await clock.advance(100);
+    return !closed;
+  };
+  const taken: boolean[] = [];
+  for (const from of ['2001:db8:2::1', '2001:db8:2:0:ffff::9', '2001:db8:2:1::1', 'fe80::1', 'fe80::2']) {
+    taken.push(await dial(from));
+  }
+  expect(taken).toEqual([true, false, true, true, true]);
+  await small.close();
+  await clock.advance(100);
+});
+
 it('opens no more connections for answers than a peer may have itself, whatever ports it names', async () => {
   const small = new SipStack({
     userAgent: 'small',
