@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fakeSdp } from './testing/fake-media.ts';
 import { CallWorld, type TestCaller, type TestDevice } from './testing/world.ts';
 
 /** What may happen at any moment, to any of the three devices or to the caller. */
@@ -8,9 +9,12 @@ const step = fc.record({
   what: fc.constantFrom(
     ...(['ring', 'ring', 'answer', 'answer', 'busy', 'decline', 'hang-up'] as const),
     ...(['lose', 'come-back', 'log-out', 'caller-cancels', 'caller-hangs-up', 'signed-out'] as const),
+    ...(['all-answer', 'redirect', 'early-media', 'hold', 'caller-holds', 'both-hold'] as const),
+    ...(['carrier-answers', 'late-comer', 'silent'] as const),
   ),
   who: fc.integer({ min: 0, max: 2 }),
 });
+const hold = fakeSdp('hold', '0 8', 'sendonly');
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 const network = fc.constantFrom(
@@ -25,11 +29,16 @@ test('whatever happens, in whatever order, every call ends clean', { timeout: 12
       try {
         const devices = [await world.device({ webSocket: true }), await world.device(), await world.device()];
         world.network.conditions = conditions as typeof world.network.conditions;
+        const strayed: string[] = [];
+        world.network.filter = ({ to }) => {
+          if (to.host === '10.9.9.9') strayed.push(to.host);
+          return true;
+        };
         const caller = world.dial();
         await world.pass(50);
-        for (const one of steps) await take(world, caller, devices[one.who]!, one);
+        for (const one of steps) await take(world, caller, devices, one);
         await end(world, caller);
-        await check(world, caller, devices);
+        await check(world, caller, devices, strayed);
       } finally {
         await world.close();
       }
@@ -41,9 +50,10 @@ test('whatever happens, in whatever order, every call ends clean', { timeout: 12
 async function take(
   world: CallWorld,
   caller: TestCaller,
-  device: TestDevice,
-  { what, waitMs }: Step,
+  devices: TestDevice[],
+  { what, waitMs, who }: Step,
 ): Promise<void> {
+  const device = devices[who]!;
   const call = device.calls.at(-1);
   switch (what) {
     case 'ring':
@@ -57,6 +67,30 @@ async function take(
       break;
     case 'decline':
       call?.reject(603);
+      break;
+    case 'all-answer':
+      for (const one of devices) if (one.calls.at(-1)?.state === 'early') one.answer();
+      break;
+    case 'redirect':
+      call?.reject(302, { headers: [['Contact', '<sip:thief@10.9.9.9>']] });
+      break;
+    case 'early-media':
+      call?.progress(183, { body: fakeSdp(device.id) });
+      break;
+    case 'hold':
+    case 'caller-holds':
+    case 'both-hold':
+      if (what !== 'caller-holds' && call?.state === 'confirmed') void call.reinvite(hold);
+      if (what !== 'hold' && caller.session.state === 'accepted') void caller.session.reinvite(hold);
+      break;
+    case 'carrier-answers':
+      caller.session.cancel({ headers: [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']] });
+      break;
+    case 'late-comer':
+      if (devices.length < 5) devices.push(await world.device());
+      break;
+    case 'silent':
+      world.media.connections[0]?.[1].emit('silent');
       break;
     case 'hang-up':
       if (call?.state === 'confirmed') call.bye();
@@ -95,11 +129,18 @@ async function end(world: CallWorld, caller: TestCaller): Promise<void> {
   });
 }
 
-async function check(world: CallWorld, caller: TestCaller, devices: TestDevice[]): Promise<void> {
+async function check(
+  world: CallWorld,
+  caller: TestCaller,
+  devices: TestDevice[],
+  strayed: string[],
+): Promise<void> {
   await world.settled();
   await world.pass(100);
   const rows = await world.rows();
   expect(rows.length).toBeLessThanOrEqual(1);
+  // Nothing goes where a device points.
+  expect(strayed).toEqual([]);
   // A CANCEL that overtakes its INVITE leaves no call at all.
   if (caller.final !== undefined && caller.final.status !== 408) expect(rows).toHaveLength(1);
   for (const row of rows) {

@@ -161,7 +161,7 @@ function legInput(): fc.Arbitrary<CallInput> {
     fc.record({
       type: fc.constant('leg-rejected' as const),
       legId,
-      status: fc.constantFrom(408, 480, 486, 487, 500, 603),
+      status: fc.constantFrom(302, 408, 480, 486, 487, 500, 600, 603, 606),
     }),
     fc.record({ type: fc.constant('leg-failed' as const), legId, lost: fc.boolean() }),
     fc.record({ type: fc.constant('leg-ended' as const), legId, lost: fc.boolean() }),
@@ -182,6 +182,8 @@ function worldInput(): fc.Arbitrary<CallInput> {
       .map((it): CallInput => ({ type: 'device-unregistered', ...it.device, why: it.why })),
     fc.constantFrom<CallInput>(
       { type: 'caller-cancelled' },
+      { type: 'caller-cancelled', byCarrier: true },
+      { type: 'caller-media-failed' },
       { type: 'caller-hung-up' },
       { type: 'carrier-lost' },
       { type: 'media-silent' },
