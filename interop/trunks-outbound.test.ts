@@ -7,6 +7,7 @@ import { LocalFabric } from '../server/src/fabric/index.ts';
 import { createLogger } from '../server/src/log.ts';
 import { Dnsmasq } from './support/dnsmasq.ts';
 import { hasPeer } from './support/peers.ts';
+import { Person } from './support/person.ts';
 import { freePort } from './support/ports.ts';
 import { until } from './support/process.ts';
 import { Ringthrough } from './support/ringthrough.ts';
@@ -209,6 +210,29 @@ describe.skipIf(!hasPeer('sipp'))('calls of ours over trunks, with SIPp as the c
       assert(stack.counters.serverFailovers).toBeGreaterThanOrEqual(1);
     } finally {
       await dns.stop();
+    }
+  });
+
+  it('a registrar gets our registration, with digest, and loses it when we stop', async () => {
+    // Another house of ours is the registrar: what it takes a softphone for are we.
+    const registrar = await Ringthrough.start();
+    try {
+      const [person] = await Person.signUp(registrar, NUMBER);
+      const { sip, device } = await person.addSoftphone();
+      const isRegistered = async () => {
+        const devices = await person.call<Array<{ id: string; registered: boolean }>>('GET', '/api/devices');
+        return devices.find(({ id }) => id === device.id)?.registered === true;
+      };
+      const credentials = `username: ${sip.user}, password: '${sip.password}'`;
+      const register = `register: { address: 'sip:${sip.user}@${sip.domain}' }`;
+      const to = dialerOf(trunk(registrar.sipPort, `${credentials}, ${register}`, 'id: retail,'));
+      assert(to.states()[0]).toMatchObject({ up: false, registered: false });
+      await until(() => changes.at(-1) === 'retail up');
+      assert(await isRegistered()).toBe(true);
+      await to.close();
+      assert(await isRegistered()).toBe(false);
+    } finally {
+      await registrar.stop();
     }
   });
 
