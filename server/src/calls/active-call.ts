@@ -21,6 +21,7 @@ import type { CallerEnd, CallerLeg } from './caller-leg.ts';
 import type { CarrierVoicemail } from './carrier-voicemail.ts';
 import { DeviceLeg, type Inviter } from './device-leg.ts';
 import type { CalledNumber } from './number-directory.ts';
+import { RingMedia } from './ring-media.ts';
 import { callerEnd } from './sip-causes.ts';
 
 /** What every call needs; the same for all of them. */
@@ -76,6 +77,7 @@ export class ActiveCall {
   readonly #inbox: CallInput[] = [];
   #working = false;
   #broken = false;
+  readonly #ringMedia: RingMedia;
   #winner: DeviceLeg | undefined;
   #opened: Promise<void> = Promise.resolve();
   #recorded: Promise<void> = Promise.resolve();
@@ -89,6 +91,8 @@ export class ActiveCall {
     const { limits } = options.neighbours;
     const { ringTimeoutMs = limits.ringTimeoutMs } = options;
     this.#core = new Call({ ...limits, ringTimeoutMs }, options.arrivedAt);
+    const { media } = options.neighbours;
+    this.#ringMedia = new RingMedia({ callId: options.id, media, codecs: () => options.caller.codecs });
     this.#log = options.neighbours.log.child({ callId: options.id });
   }
 
@@ -225,15 +229,13 @@ export class ActiveCall {
   #startLeg(legId: string, contactUri: string, deviceId: string): void {
     const device = this.#addresses.get(`${deviceId} ${contactUri}`);
     if (device === undefined) throw new Error('a leg to an unknown address');
-    const { inviter, media, domain } = this.#neighbours;
-    const { caller, arrival, maxForwards } = this.#options;
+    const { inviter, domain } = this.#neighbours;
+    const { arrival, maxForwards } = this.#options;
     const leg = new DeviceLeg({
       legId,
-      callId: this.id,
       device,
       inviter,
-      media,
-      codecs: caller.codecs,
+      media: this.#ringMedia,
       domain,
       called: this.number.number,
       calling: arrival.calling,
@@ -304,7 +306,7 @@ export class ActiveCall {
 
   /** Written when the media is closed, so that its numbers are final. */
   async #record(summary: CallSummary): Promise<void> {
-    const [carrier, client] = await Promise.all([this.#options.caller.close(), this.#winner?.close()]);
+    const [carrier, client] = await Promise.all([this.#options.caller.close(), this.#winner?.finish()]);
     // Failed or not: it was logged, and the end is written all the same.
     await this.#opened.catch(() => undefined);
     await this.#neighbours.records.close(this.id, summary, { carrier, client });

@@ -5,9 +5,10 @@ import {
   type SipResponse,
   type UacSession,
 } from '@ringthrough/sip';
-import type { LegReport, MediaLeg, MediaPlane, OpenLegOptions } from '../media/index.ts';
+import type { LegReport, MediaLeg } from '../media/index.ts';
 import type { DeviceAddress } from '../registration/index.ts';
 import type { CallInput, LegEndReason } from './call-types.ts';
+import type { OfferedMedia, RingMedia } from './ring-media.ts';
 import { SessionMedia } from './session-media.ts';
 import { legEnd } from './sip-causes.ts';
 
@@ -26,11 +27,9 @@ const otherFlowAfterMs = 4_000;
 
 export interface DeviceLegOptions {
   legId: string;
-  callId: string;
   device: DeviceAddress;
   inviter: Inviter;
-  media: MediaPlane;
-  codecs: OpenLegOptions['codecs'];
+  media: RingMedia;
   domain: string;
   /** E.164. */
   called: string;
@@ -48,7 +47,7 @@ export class DeviceLeg {
   readonly #options: DeviceLegOptions;
   /** To the same device, not tried yet. */
   readonly #flows: DeviceAddress[];
-  #media: MediaLeg | undefined;
+  #media: OfferedMedia | undefined;
   #session: UacSession | undefined;
   #dialogMedia: SessionMedia | undefined;
   #answer = '';
@@ -67,22 +66,16 @@ export class DeviceLeg {
 
   /** Undefined until the INVITE is on its way. */
   get media(): MediaLeg | undefined {
-    return this.#media;
+    return this.#media?.leg;
   }
 
   /** Sends the INVITE. What goes wrong is told as `leg-failed`. */
   async start(): Promise<void> {
-    const { callId, device, codecs, media, legId, tell } = this.#options;
+    const { device, media, legId, tell } = this.#options;
     try {
-      const webrtc = device.transport === 'ws';
-      const { leg, sdp: offer } = await media.openDescribedLeg({
-        callId,
-        kind: webrtc ? 'webrtc' : 'rtp',
-        codecs: webrtc ? ['opus', ...codecs] : codecs,
-      });
-      this.#media = leg;
+      this.#media = await media.offer(device.transport === 'ws' ? 'webrtc' : 'rtp');
       if (this.#givenUp) throw new Error('given up before the INVITE was sent');
-      this.#ring(device, offer);
+      this.#ring(device, this.#media.sdp);
     } catch {
       tell({ type: 'leg-failed', legId, lost: false });
       await this.close();
@@ -94,7 +87,7 @@ export class DeviceLeg {
    * at once. @throws MediaError
    */
   async negotiate(connect: (media: MediaLeg) => Promise<void>): Promise<MediaLeg> {
-    const media = this.#media;
+    const media = this.#media?.leg;
     const session = this.#session;
     if (media === undefined || session === undefined) throw new Error('a leg that never rang has answered');
     await Promise.all([media.acceptAnswer(this.#answer), connect(media)]);
@@ -127,11 +120,17 @@ export class DeviceLeg {
     this.#session?.bye({ headers: legEnd(reason, this.#inConversation) });
   }
 
-  /** Frees the media. Idempotent; undefined when there was none. */
-  async close(): Promise<LegReport | undefined> {
+  /** Frees the media, unless others are offered the same. Idempotent. */
+  async close(): Promise<void> {
     this.#givenUp = true;
     this.#dialogMedia?.stop();
-    return this.#media?.close();
+    await this.#media?.release();
+  }
+
+  /** `close` for the device that had the call. Its media is closed, whoever else was offered it. Idempotent. */
+  async finish(): Promise<LegReport | undefined> {
+    const [report] = await Promise.all([this.#media?.leg.close(), this.close()]);
+    return report;
   }
 
   #ring(address: DeviceAddress, offer: string): void {
