@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** `unit`: needs nothing but Node. `interop`: real peers from Debian's packages (SIPp, baresip, Chromium). */
 export default defineConfig({
   test: {
+    // tshark reads what was captured of the whole run.
+    teardownTimeout: 900_000,
     projects: [
       {
         test: {

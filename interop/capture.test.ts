@@ -60,10 +60,13 @@ describe.skipIf(!hasPeer('tshark'))('a capture read by tshark', () => {
       call.bye();
       expect((await alice.request(new SipRequest('OPTIONS', 'sip:bob@127.0.0.1'), target)).status).toBe(200);
     }
-    const { sipFrames, complaints } = await running.judge(ports.map((port) => ({ port, kind: 'sip' })));
+    const { sipFrames, byTransport, complaints } = await running.judge(
+      ports.map((port) => ({ port, kind: 'sip' })),
+    );
     expect(complaints).toEqual([]);
     // Two messages may share a TCP segment, and then a frame.
     expect(sipFrames).toBeGreaterThanOrEqual(20);
+    expect(Object.keys(byTransport).sort()).toEqual(['tcp', 'udp']);
   });
 
   it('finds a header that is wrong, and a message that is cut off', async () => {

@@ -28,12 +28,13 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
 }
 
 async function report(capture: Capture): Promise<void> {
-  const { sipFrames, complaints } = await capture.judge();
+  const { sipFrames, byTransport, complaints } = await capture.judge();
+  const parts = Object.entries(byTransport).map(([transport, count]) => `${count} over ${transport}`);
   const lines = complaints.map(
     ({ frame, from, about, message }) => `frame ${frame} from ${from}: ${message} (${about})`,
   );
   process.stdout.write(
-    `tshark: ${sipFrames} frames with SIP of ours, ${complaints.length} malformed or flagged\n${lines.slice(0, 50).join('\n')}\n`,
+    `tshark: ${sipFrames} frames with SIP of ours (${parts.join(', ')}), ${complaints.length} malformed or flagged\n${lines.slice(0, 50).join('\n')}\n`,
   );
   if (complaints.length > 0) throw new Error('tshark finds fault with messages of ours');
   if (sipFrames === 0) throw new Error('the capture of the run holds no SIP of ours');

@@ -23,6 +23,8 @@ export interface OurPort {
   port: number;
   /** SIP over UDP, TCP or TLS; or HTTP (and HTTPS), where SIP goes over WebSocket. */
   kind: 'sip' | 'http';
+  /** Whether it is TLS. */
+  secure?: boolean;
 }
 
 /** Something that tshark has against a message. */
@@ -35,8 +37,10 @@ export interface Complaint {
 }
 
 export interface Verdict {
-  /** SIP messages that came from our ports. */
+  /** Frames with SIP of ours. */
   sipFrames: number;
+  /** The same by transport: udp, tcp, tls, ws, wss. */
+  byTransport: Record<string, number>;
   complaints: Complaint[];
 }
 
@@ -111,26 +115,25 @@ export class Capture {
     const dropped = /dropped on interface[^:]*: \d+\/(\d+)/.exec(this.#dumpcap.output)?.[1];
     if (dropped !== undefined && dropped !== '0') throw new Error(`the capture lost ${dropped} packets`);
     const file = join(this.folder, 'loopback.pcapng');
-    if (ports.length === 0) return { sipFrames: 0, complaints: [] };
+    if (ports.length === 0) return { sipFrames: 0, byTransport: {}, complaints: [] };
+    const how = [...this.#decode(ports), '-r', file];
     const ours = sourceFilter(ports);
-    const sent = `${ours} && sip`;
-    const frames = await tshark([
-      ...this.#decode(ports),
-      '-r',
-      file,
-      '-Y',
-      sent,
-      '-T',
-      'fields',
-      '-e',
-      'frame.number',
-    ]);
-    const flagged = `${ours} && (_ws.malformed || (sip && _ws.expert.severity >= ${warning}))`;
-    const details = await tshark([...this.#decode(ports), '-r', file, '-Y', flagged, '-T', 'pdml']);
+    const fields = ['frame.number', 'frame.protocols', '_ws.malformed', '_ws.expert.severity'];
+    const asked = ['-T', 'fields', ...fields.flatMap((name) => ['-e', name])];
+    const frames = await tshark([...how, '-Y', `${ours} && (sip || _ws.malformed)`, ...asked]);
+    const lines = frames.split('\n').filter(Boolean);
+    const suspects = lines.map((line) => line.split('\t')).filter(isSuspect);
+    const numbers = suspects.map(([number]) => number).join(',');
+    // The whole story only where there is one: it takes tshark a second reading.
+    const details =
+      numbers === '' ? '' : await tshark([...how, '-Y', `frame.number in {${numbers}}`, '-T', 'pdml']);
     const complaints = complaintsIn(details).filter(
       ({ message }) => !falsePositives.some((one) => one.message.test(message)),
     );
-    return { sipFrames: frames.split('\n').filter(Boolean).length, complaints };
+    const transports = lines.flatMap((line) => transportOf(line.split('\t')[1] ?? '') ?? []);
+    const byTransport: Record<string, number> = {};
+    for (const one of transports) byTransport[one] = (byTransport[one] ?? 0) + 1;
+    return { sipFrames: transports.length, byTransport, complaints };
   }
 
   /** Resolves once what was sent before is in the file: a mark that is sent now has arrived there. */
@@ -167,17 +170,30 @@ export class Capture {
   }
 
   #decode(ports: readonly OurPort[]): string[] {
-    const rules = ports.flatMap(({ port, kind }) =>
-      kind === 'sip'
-        ? [`udp.port==${port},sip`, `tcp.port==${port},sip`, `tls.port==${port},sip`]
-        : [`tcp.port==${port},http`, `tls.port==${port},http`],
-    );
+    const rules = ports.flatMap(({ port, kind, secure }) => [
+      ...(kind === 'sip' ? [`udp.port==${port},sip`] : []),
+      ...(secure ? [`tcp.port==${port},tls`, `tls.port==${port},${kind}`] : [`tcp.port==${port},${kind}`]),
+    ]);
     const keys = join(this.folder, 'keys.log');
     return [
       ...rules.flatMap((rule) => ['-d', rule]),
       ...(existsSync(keys) ? ['-o', `tls.keylog_file:${keys}`] : []),
     ];
   }
+}
+
+/** Of what tshark calls `eth:ethertype:ip:tcp:http:websocket:sip`; undefined without SIP. */
+function transportOf(protocols: string): string | undefined {
+  const names = protocols.split(':');
+  if (!names.includes('sip')) return undefined;
+  const secure = names.includes('tls');
+  if (names.includes('websocket')) return secure ? 'wss' : 'ws';
+  return secure ? 'tls' : names.includes('tcp') ? 'tcp' : 'udp';
+}
+
+/** Malformed, or somebody's expert has something to say: TCP's, it may be. */
+function isSuspect([, , malformed = '', severities = '']: string[]): boolean {
+  return malformed !== '' || severities.split(',').some((one) => Number(one) >= warning);
 }
 
 /** The last megabyte of a file. */

@@ -177,15 +177,22 @@ function labCarriers(usPort: number, ukPort: number): Array<Record<string, unkno
 /** Every port of this configuration that SIP goes over. */
 function portsOf(config: Record<string, unknown>): OurPort[] {
   const { http, sip } = config as {
-    http: { port: number };
-    sip: { port: number; tls?: { port?: number }; listeners?: Array<{ port: number }> };
+    http: { port: number; tls?: unknown };
+    sip: {
+      port: number;
+      tls?: { port?: number };
+      listeners?: Array<{ protocol: string; port: number }>;
+    };
   };
-  const more = [sip.tls?.port, ...(sip.listeners ?? []).map(({ port }) => port)];
-  const all = [sip.port, ...more].filter((port) => port !== undefined && port !== 0);
-  return [
-    { port: http.port, kind: 'http' },
-    ...all.map((port) => ({ port: port ?? 0, kind: 'sip' as const })),
+  const all: OurPort[] = [
+    { port: http.port, kind: 'http', secure: http.tls !== undefined },
+    { port: sip.port, kind: 'sip' },
+    { port: sip.tls?.port ?? 0, kind: 'sip', secure: true },
+    ...(sip.listeners ?? []).map(
+      ({ protocol, port }): OurPort => ({ port, kind: 'sip', secure: protocol === 'tls' }),
+    ),
   ];
+  return all.filter(({ port }) => port !== 0);
 }
 
 function launch(folder: string, processor?: number): Process {
