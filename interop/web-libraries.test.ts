@@ -38,7 +38,7 @@ describe.skipIf(!hasPeer('chromium')).each([
     page = await WebPage.open();
     server = await Ringthrough.start({
       config: {
-        http: { allowedOrigins: [page.origin] },
+        http: { allowedOrigins: [page.origin], requestsPerAddressPerMinute: 100_000 },
         // One of them answers CRLF, the other is asked by OPTIONS.
         registration: { softphonePingSeconds: 1, softphonePatienceSeconds: 5, webSocketPingSeconds: 1 },
       },

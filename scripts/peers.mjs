@@ -6,7 +6,11 @@ const peers = [
   { command: 'baresip', package: 'baresip', without: 'the softphone tests with baresip' },
   { command: 'chromium', package: 'chromium', without: 'the tests in a real browser' },
   { command: 'dnsmasq', package: 'dnsmasq-base', without: 'the tests of locating servers by DNS' },
-  { command: 'kamailio', package: 'kamailio', without: 'the tests behind Kamailio' },
+  {
+    command: 'kamailio',
+    package: 'kamailio kamailio-outbound-modules kamailio-websocket-modules',
+    without: 'the tests with Kamailio',
+  },
   { command: 'sipsak', package: 'sipsak', without: 'the tests with sipsak' },
   { command: 'svmap', package: 'sipvicious', without: 'the scans of sipvicious' },
   { command: 'linphonec', package: 'linphone-cli', without: 'the softphone tests with linphone' },
@@ -37,7 +41,7 @@ export function installPeers() {
   const missing = peers.filter((peer) => !has(peer.command));
   const prefix = asRoot();
   if (missing.length > 0 && prefix && has('apt-get')) {
-    const names = missing.map((peer) => peer.package);
+    const names = missing.flatMap((peer) => peer.package.split(' '));
     console.log(`Installing from Debian's packages: ${names.join(', ')} …`);
     const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const apt = (args) => {
