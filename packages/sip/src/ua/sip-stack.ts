@@ -1,21 +1,18 @@
 import { SipMisuseError } from '../errors.ts';
-import { DnsCache, DnsClient, Locator } from '../locate/index.ts';
 import type { SipMessage, SipParseError, SipRequest, SipResponse } from '../message/index.ts';
 import { TimerQueue } from '../transaction/timer-queue.ts';
 import { TransactionLayer } from '../transaction/transaction-layer.ts';
 import { systemClock } from '../transport/clock.ts';
 import { newCounters, type StackCounters } from '../transport/counters.ts';
 import type { BaseFlow } from '../transport/flow.ts';
-import type { Network, TlsCredentials } from '../transport/network.ts';
+import type { TlsCredentials } from '../transport/network.ts';
 import { NodeNetwork } from '../transport/node-network.ts';
 import { TransportLayer } from '../transport/transport-layer.ts';
 import {
-  type Clock,
   defaultLimits,
   defaultTimers,
   type Endpoint,
   type Flow,
-  type SocketProtocol,
   type StackLog,
   type Target,
   type WebSocketLike,
@@ -24,6 +21,7 @@ import { stampVia } from '../transport/via.ts';
 import { firstFlow } from '../transport/ways.ts';
 import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type UaContext } from './context.ts';
+import { createLocator } from './create-locator.ts';
 import { Incoming } from './incoming.ts';
 import { Intake } from './intake.ts';
 import { Notifier } from './notifier.ts';
@@ -63,31 +61,6 @@ function optionTags({ supported, sessionTimer, reliableProvisional }: SipStackOp
   if (reliableProvisional) known.push('100rel');
   return known;
 }
-
-function createLocator(options: SipStackOptions, network: Network, clock: Clock): Locator {
-  const { listeners, dns = {} } = options;
-  const protocols: SocketProtocol[] = ['tcp', 'tls'];
-  if (listeners.some(({ protocol }) => protocol === 'udp')) protocols.unshift('udp');
-  const families = new Set(listeners.map(({ host }) => familyOf(host)));
-  const udpFamilies = new Set(
-    listeners.filter(({ protocol }) => protocol === 'udp').map(({ host }) => familyOf(host)),
-  );
-  const timing = { timeoutMs: dns.timeoutMs ?? 2_000, attempts: dns.attempts ?? 2 };
-  const kept = { maxEntries: dns.maxEntries ?? 5_000, maxTtlMs: dns.maxTtlMs ?? 86_400_000 };
-  const source = () => new DnsClient({ servers: dns.servers, ...timing });
-  const cache = () => new DnsCache({ source: source(), clock, ...kept, staleMs: dns.staleMs ?? 3_600_000 });
-  return new Locator({
-    protocols,
-    // A connection needs no listener of its family, a datagram does.
-    families: (protocol) => [...(protocol === 'udp' ? udpFamilies : new Set([...families, 4, 6] as const))],
-    random: Math.random,
-    // A network of a test has its own names.
-    resolver: options.network && !options.resolver ? undefined : (options.resolver ?? cache()),
-    system: (host) => network.resolve(host),
-  });
-}
-
-const familyOf = (host: string): 4 | 6 => (host.includes(':') ? 6 : 4);
 
 const silent: StackLog = { debug() {}, warn() {}, error() {} };
 
