@@ -191,7 +191,7 @@ it('changed copies of every message of a live call: no exception, each call ends
       expect(call.clock.pending).toBe(0);
       count.one();
     }),
-    fuzzBudget(300),
+    fuzzBudget(600),
   );
   // The changes get as far as this, or the test says nothing.
   for (const times of Object.values(reached)) expect(times).toBeGreaterThan(0);

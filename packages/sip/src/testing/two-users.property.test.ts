@@ -339,7 +339,7 @@ async function play(one: Plan): Promise<void> {
 it('RFC 3261: whatever two users and the network do, every call ends in a legal state on both sides and leaves nothing', {
   timeout: fuzzTimeoutMs,
 }, async () => {
-  await fc.assert(fc.asyncProperty(plan, play), fuzzBudget(400));
+  await fc.assert(fc.asyncProperty(plan, play), fuzzBudget(1_000));
   // The scripts reach what they are made for, or this says nothing.
   for (const pattern of [/^accepted|ended us \| ended peer/, /rejected 486/, /cancelled/, /ended timeout/])
     expect([...seen.keys()].some((key) => pattern.test(key))).toBe(true);

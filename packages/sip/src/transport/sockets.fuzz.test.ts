@@ -186,7 +186,7 @@ it('RFC 4475 and our own messages, changed and cut, over UDP, TCP, TLS and WebSo
       expect(errors).toEqual([]);
       expect(stack.counters.listenerErrors).toBe(0);
     }),
-    fuzzBudget(150),
+    fuzzBudget(300),
   );
   // They get far enough to be told apart, or this says nothing.
   const { received, malformed, garbage, strayResponses } = stack.counters;

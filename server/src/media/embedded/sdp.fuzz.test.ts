@@ -227,7 +227,7 @@ it('RFC 3264 6 and RFC 8866: changed descriptions are refused by name, or get an
       const again = writeOffer(local(kind), known, remote);
       expect(mLines(again)).toHaveLength(remote.lines.length);
     }),
-    fuzzBudget(3_000),
+    fuzzBudget(8_000),
   );
   for (const times of Object.values(reached)) expect(times).toBeGreaterThan(50);
 });
