@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { register, SipRequest, SipStack } from '@ringthrough/sip';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Baresip } from './support/baresip.ts';
+import { Linphone } from './support/linphone.ts';
 import { hasPeer } from './support/peers.ts';
 import { Person } from './support/person.ts';
-import { until } from './support/process.ts';
+import { Process, until } from './support/process.ts';
 import { Ringthrough } from './support/ringthrough.ts';
 import { SipDevice } from './support/sip-device.ts';
 import { writeTone } from './support/tones.ts';
@@ -14,6 +15,26 @@ import { Trunk } from './support/trunk.ts';
 
 const NUMBER = '+14155550101';
 const SPEECH_HZ = 700;
+
+/** A call that nobody takes, for `decline` declines it, and a message that is left. */
+async function leaveMessage(server: Ringthrough, trunk: Trunk, decline: () => Promise<void>): Promise<void> {
+  const call = await trunk.call({ called: NUMBER, listenFor: [1000] });
+  await decline();
+  await call.status(200);
+  // Past the greeting, to the beep.
+  call.media.press('#');
+  await call.hears(1000, 100);
+  call.media.speak(SPEECH_HZ);
+  const recordings = join(server.folder, 'data', 'voicemail');
+  // A second and a half of 8 kHz 16-bit audio.
+  const recordedEnough = async () => {
+    const [part] = (await readdir(recordings)).filter((name) => name.endsWith('.part'));
+    return part !== undefined && (await stat(join(recordings, part))).size > 24_000 ? true : undefined;
+  };
+  await until(recordedEnough, { describe: () => 'nothing is recorded' });
+  call.hangUp();
+  await call.ended();
+}
 
 describe.skipIf(!hasPeer('baresip'))('waiting messages on a telephone: baresip subscribes (RFC 3842)', () => {
   let folder: string;
@@ -39,13 +60,6 @@ describe.skipIf(!hasPeer('baresip'))('waiting messages on a telephone: baresip s
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** A second and a half of 8 kHz 16-bit audio. */
-  async function recordedEnough(): Promise<true | undefined> {
-    const recordings = join(server.folder, 'data', 'voicemail');
-    const [part] = (await readdir(recordings)).filter((name) => name.endsWith('.part'));
-    return part !== undefined && (await stat(join(recordings, part))).size > 24_000 ? true : undefined;
-  }
-
   /** What the telephone says of the messages, such as `yes 1/0`, whenever it is told. */
   const told = (): string[] =>
     phone.events
@@ -62,17 +76,10 @@ describe.skipIf(!hasPeer('baresip'))('waiting messages on a telephone: baresip s
 
   it('shows a message that is left, that it was heard, and that it is gone', async () => {
     await shows('no 0/0');
-    const call = await trunk.call({ called: NUMBER, listenFor: [1000] });
-    await phone.event('CALL_INCOMING');
-    phone.hangUp();
-    await call.status(200);
-    // Past the greeting, to the beep.
-    call.media.press('#');
-    await call.hears(1000, 100);
-    call.media.speak(SPEECH_HZ);
-    await until(recordedEnough, { describe: () => 'nothing is recorded' });
-    call.hangUp();
-    await call.ended();
+    await leaveMessage(server, trunk, async () => {
+      await phone.event('CALL_INCOMING');
+      phone.hangUp();
+    });
     await shows('yes 1/0');
 
     const [message] = await person.call<Array<{ id: string }>>('GET', '/api/voicemails');
@@ -83,6 +90,42 @@ describe.skipIf(!hasPeer('baresip'))('waiting messages on a telephone: baresip s
     expect(told()).toEqual(['no 0/0', 'yes 1/0', 'no 0/1', 'no 0/0']);
   });
 });
+
+describe.skipIf(!hasPeer('linphonec') || !hasPeer('tshark'))(
+  'a telephone that does not ask: linphone',
+  () => {
+    it('takes what it is told of a message that was left', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'unasked-'));
+      const server = await Ringthrough.start({ config: { subscriptions: { unsolicitedSummary: true } } });
+      const { sipPort } = server;
+      // linphonec shows nothing of it: what it answers is to be seen on the wire.
+      const decode = ['-d', `udp.port==${sipPort},sip`, '-Y', 'sip.CSeq.method == "NOTIFY"', '-O', 'sip'];
+      const wire = new Process('tshark', ['-i', 'lo', '-n', '-l', '-f', `udp port ${sipPort}`, ...decode]);
+      const [person] = await Person.signUp(server, NUMBER);
+      const { sip } = await person.addSoftphone('Desk phone');
+      const speaks = await writeTone(join(folder, 'speaks.wav'), { hz: 600 });
+      const at = { host: '127.0.0.1', port: sipPort };
+      const phone = await Linphone.start({ sip, server: at, transport: 'udp', speaks });
+      const trunk = await Trunk.open(server);
+      try {
+        await wire.waitFor(/Capturing on/);
+        await leaveMessage(server, trunk, async () => {
+          await phone.rings();
+          phone.hangUp();
+        });
+        await wire.waitFor(/Request-Line: NOTIFY[\s\S]*Messages-Waiting: yes[\s\S]*Voice-Message: 1\/0/);
+        await wire.waitFor(/Status-Line: SIP\/2\.0 \d+/);
+        expect(wire.output.match(/Status-Line: SIP\/2\.0 (\d+)/)?.[1]).toBe('200');
+      } finally {
+        await phone.stop();
+        await trunk.close();
+        await wire.stop();
+        await server.stop();
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+  },
+);
 
 describe('registrations of an account over real sockets (RFC 3680)', () => {
   it('a device is told of the others of its person, until it leaves', async () => {
