@@ -12,7 +12,7 @@ import { VirtualClock } from './virtual-clock.ts';
 
 const attack = fc.record({
   /** Which datagram of the course. */
-  packet: fc.nat(30),
+  packet: fc.nat(40),
   /** Whether the true one arrives, too. */
   instead: fc.boolean(),
   /** To whom: whom it was for, or back to its sender. */
@@ -43,6 +43,7 @@ class AttackedCall {
   readonly sessions: Array<UacSession | UasSession> = [];
   readonly events = new Map<UacSession | UasSession, string[]>();
   readonly errors: unknown[] = [];
+  readonly subscriptionEnds: string[] = [];
   readonly #plan: Plan;
   #socket: DatagramSocket | undefined;
   #packets = 0;
@@ -56,6 +57,7 @@ class AttackedCall {
       const { reliable, sessionTimer } = this.#plan;
       const stack = new SipStack({
         userAgent: 'x',
+        events: ['lines'],
         clock: this.clock,
         network: this.network.host(ip),
         listeners: [
@@ -69,6 +71,20 @@ class AttackedCall {
       await stack.start();
       stack.on('invite', (session) => this.#arrives(session));
       stack.on('request', (incoming: IncomingRequest) => {
+        if (incoming.request.method === 'SUBSCRIBE') {
+          const subscription = stack.acceptSubscription(incoming, {
+            limits: {
+              minExpiresSeconds: 1,
+              maxExpiresSeconds: 120,
+              defaultExpiresSeconds: 60,
+              minIntervalMs: 100,
+            },
+            state: () => ({ contentType: 'text/lines', body: 'free' }),
+            ended: () => void this.subscriptionEnds.push('ended'),
+          });
+          if (subscription) this.clock.setTimeout(() => subscription.changed(), 1_000);
+          return true;
+        }
         if (incoming.request.method !== 'REGISTER') return false;
         const contact = incoming.request.headers.get('Contact') ?? '';
         incoming.respond(200, { headers: contact === '' ? [] : [['Contact', `${contact};expires=60`]] });
@@ -121,6 +137,14 @@ class AttackedCall {
     const [first] = this.stacks as [SipStack];
     const target = { protocol: 'udp', host: b, port: 5060 } as const;
     const registration = register({ stack: first, address: 'sip:a@b', target, clock: this.clock });
+    const subscribe = new SipRequest('SUBSCRIBE', `sip:bob@${b}`, { headers: [['Event', 'lines']] });
+    let ends = 0;
+    const subscription = first.subscribe({
+      request: subscribe,
+      target,
+      expiresSeconds: 90,
+      ended: () => void ends++,
+    });
     const request = new SipRequest('INVITE', `sip:bob@${b}`, this.#plan.offer ? { body: 'v=0 offer' } : {});
     const uac = first.invite({ request, target });
     this.#watch(uac);
@@ -136,11 +160,13 @@ class AttackedCall {
     if (this.#plan.hangUp !== 'caller' && uas) hangUp(uas);
     await this.clock.advance(1_000);
     void registration.stop();
+    subscription.unsubscribe();
     for (let round = 0; round < 3; round++) {
       for (const session of this.sessions) hangUp(session);
       // Transactions take 64*T1; a connection that somebody was lured into is closed for being idle.
       await this.clock.advance(round < 2 ? 150_000 : 800_000);
     }
+    expect(ends).toBe(1);
   }
 
   #inDialog(what: Plan['inDialog'][number], uac: UacSession, uas: UasSession | undefined): void {
