@@ -40,6 +40,8 @@ export function parseFlowKey(key: string): OutboundFlow | undefined {
 export function oneFlowEach<T extends { flowKey: string }>(
   bindings: readonly T[],
 ): Array<[first: T, others: T[]]> {
+  // Most devices keep no flows.
+  if (bindings.every(({ flowKey }) => flowKey === '')) return bindings.map((binding) => [binding, []]);
   const groups: Array<[T, T[]]> = [];
   const byInstance = new Map<string, T[]>();
   for (const binding of bindings) {
