@@ -180,6 +180,9 @@ const sip = z.strictObject({
       maxConnectionsPerAddress: positive
         .optional()
         .describe('TCP and TLS, of one peer; WebSockets, of one client; 200'),
+      newConnectionsPerAddressPerMinute: positive
+        .optional()
+        .describe('Of one address: TCP and TLS that it opens in a minute; 3000'),
       maxBufferedBytes: positive.optional().describe('Waiting for one slow connection; 1048576'),
       messageTimeoutMs: positive
         .optional()

@@ -1,4 +1,5 @@
 import type { SipMessage, SipParseError } from '../message/index.ts';
+import { ConnectionRate } from './connection-rate.ts';
 import type { StackCounters } from './counters.ts';
 import { type BaseFlow, hostPort, type SentBy } from './flow.ts';
 import { customerOf } from './ip-address.ts';
@@ -35,6 +36,7 @@ export class ConnectionPool {
   /** Connections that may be used again, by what they lead to. */
   readonly #reusable = new Map<string, TcpConnection>();
   readonly #perAddress = new Map<string, number>();
+  readonly #rate: ConnectionRate;
   readonly #webSockets = new Set<WebSocketFlow>();
   #nextId = 1;
   #sweep: unknown;
@@ -42,6 +44,7 @@ export class ConnectionPool {
 
   constructor(options: ConnectionPoolOptions) {
     this.#options = options;
+    this.#rate = new ConnectionRate(options.limits.newConnectionsPerAddressPerMinute);
   }
 
   get size(): number {
@@ -71,7 +74,12 @@ export class ConnectionPool {
 
   /** Takes in a connection of somebody else, or closes it when there are too many. */
   accept(socket: StreamSocket, peer: Peer): void {
-    if (this.#closed || !this.hasRoomFor(socket.remote.host)) {
+    const { host } = socket.remote;
+    if (
+      this.#closed ||
+      !this.hasRoomFor(host) ||
+      !this.#rate.take(customerOf(host), this.#options.clock.now())
+    ) {
       this.#options.counters.overload++;
       socket.handle({ open() {}, data() {}, close() {} });
       socket.destroy();

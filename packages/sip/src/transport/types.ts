@@ -73,6 +73,8 @@ export interface StackLimits extends SipLimits {
   maxConnections: number;
   /** Open TCP and TLS connections with one IPv4 address or IPv6 /64, those for answers to it included. */
   maxConnectionsPerAddress: number;
+  /** TCP and TLS connections that one IPv4 address or IPv6 /64 may open in a minute, and at once; more are closed. */
+  newConnectionsPerAddressPerMinute: number;
   /** Bytes waiting to be written to one connection; beyond, the connection is closed. */
   maxBufferedBytes: number;
   /** From the first byte of a message on a TCP or TLS connection to its last; beyond, the connection is closed. */
@@ -116,6 +118,7 @@ export const defaultLimits: StackLimits = {
   ...defaultSipLimits,
   maxConnections: 2_000,
   maxConnectionsPerAddress: 200,
+  newConnectionsPerAddressPerMinute: 3_000,
   maxBufferedBytes: 1 << 20,
   messageTimeoutMs: 30_000,
   idleConnectionMs: 600_000,

@@ -369,6 +369,40 @@ it('counts the connections of one customer: an IPv4 address, or the /64 of an IP
   await clock.advance(100);
 });
 
+it('limits how often one address opens a connection: a flood of handshakes costs no more than that', async () => {
+  const small = new SipStack({
+    userAgent: 'small',
+    clock,
+    network: network.host('10.0.0.3'),
+    listeners: [{ protocol: 'tls', host: '10.0.0.3', port: 5061 }],
+    tls: { cert: '', key: '' },
+    limits: { newConnectionsPerAddressPerMinute: 6 },
+  });
+  await small.start();
+  const dial = async (from: string): Promise<boolean> => {
+    let closed = false;
+    const to = { host: '10.0.0.3', port: 5061 };
+    const socket = network.host(from).connectTls(to, { credentials: undefined, serverName: undefined });
+    socket.handle({ open() {}, data() {}, close: () => (closed = true) });
+    await clock.advance(100);
+    const taken = !closed;
+    socket.destroy();
+    return taken;
+  };
+  const flood = async () => {
+    const taken: boolean[] = [];
+    for (let nth = 0; nth < 20; nth++) taken.push(await dial('10.0.0.4'));
+    return taken.filter(Boolean).length;
+  };
+  expect(await flood()).toBe(6);
+  expect(await dial('10.0.0.5')).toBe(true);
+  // One in ten seconds.
+  await clock.advance(30_000);
+  expect(await flood()).toBe(3);
+  await small.close();
+  await clock.advance(100);
+});
+
 it('opens no more connections for answers than a peer may have itself, whatever ports it names', async () => {
   const small = new SipStack({
     userAgent: 'small',
