@@ -1,4 +1,5 @@
 import { SipRequest, type SipResponse, SipStack } from '@ringthrough/sip';
+import { TestAuthority } from '@ringthrough/sip/testing';
 import { afterEach, expect as assert, describe, it } from 'vitest';
 import { Dnsmasq } from './support/dnsmasq.ts';
 import { hasPeer } from './support/peers.ts';
@@ -148,6 +149,28 @@ describe.skipIf(!hasPeer('dnsmasq'))('RFC 3263 with dnsmasq', () => {
     assert(await reached(ask(stack))).toBe(`${a} udp`);
     await server.silence();
     assert(await reached(ask(stack))).toBe(`${a} udp`);
+  });
+
+  it.skipIf(!hasPeer('openssl')).each([
+    ['the domain that was called', 'carrier.test', 200],
+    ['the host that SRV named', 'a.carrier.test', 503],
+  ])('over TLS a certificate for %s counts so: %s, %i (RFC 5922 section 4)', async (_, name, status) => {
+    const authority = await TestAuthority.create();
+    open.push(() => authority.remove());
+    const port = await freePort();
+    const listen = async (host: string, at: number, tls: { cert: string; key: string }, dns = {}) => {
+      const listeners = [{ protocol: 'tls' as const, host, port: at }];
+      const stack = new SipStack({ userAgent: host, listeners, tls: { ...tls, ca: authority.ca }, dns });
+      await stack.start();
+      open.push(() => stack.close());
+      return stack;
+    };
+    await listen(a, port, await authority.issue('x', `DNS:${name}`));
+    const server = await dns([...addresses, `srv-host=_sips._tcp.carrier.test,a.carrier.test,${port},1,1`]);
+    const stack = await listen('127.0.0.1', 0, await authority.issue('y', 'DNS:client.test'), {
+      servers: [server.address],
+    });
+    assert((await ask(stack, 'sips:carrier.test')).status).toBe(status);
   });
 
   it('a name that nobody knows ends the request, with 503 made here', async () => {
