@@ -1,17 +1,10 @@
-import { CompiledQuery, sql } from 'kysely';
+import { CompiledQuery } from 'kysely';
 import { type Store, writeTogether } from '../store/index.ts';
-import type { DeviceIdentity } from './device-identity.ts';
 import type { Binding } from './register-contacts.ts';
 
 /** A binding, and whether its device answers. */
 export interface KnownBinding extends Binding {
   silent: boolean;
-}
-
-/** What a restart has left of a device. */
-export interface StoredDevice extends DeviceIdentity {
-  /** At least one, the oldest first. */
-  bindings: KnownBinding[];
 }
 
 /** What is to be written of a device. */
@@ -23,9 +16,6 @@ export interface BindingChanges {
   /** Unix milliseconds; absent when that need not be written. */
   seenAt: number | undefined;
 }
-
-/** Rows that are read in one go at the start; then others have their turn. */
-const rowsAtOnce = 2000;
 
 /** The bindings table, and when devices were seen. What resolves is durable; many devices share one commit. */
 export class BindingStore {
@@ -67,11 +57,8 @@ export class BindingStore {
     await writeTogether(this.#store, silent ? [noted] : [noted, this.#seen(deviceId, now)]);
   }
 
-  /**
-   * What is left after a restart, some devices at a time: bindings over UDP and behind edge proxies that have not
-   * expired. Bindings of a connection died with it; they and the expired ones are deleted.
-   */
-  async *restore(now: number): AsyncGenerator<StoredDevice[]> {
+  /** At the start: bindings of a connection died with it, and what has expired meanwhile is gone as well. */
+  async forgetDead(now: number): Promise<void> {
     await this.#store
       .deleteFrom('bindings')
       .where((where) =>
@@ -81,22 +68,6 @@ export class BindingStore {
         ]),
       )
       .execute();
-    // The last device of a page may go on in the next one.
-    let open: StoredDevice[] = [];
-    let rows = await readPage(this.#store, undefined);
-    while (rows.length > 0) {
-      for (const one of rows) {
-        const last = open.at(-1);
-        if (last?.deviceId === one.device_id) last.bindings.push(storedBinding(one));
-        else open.push({ ...identity(one), bindings: [storedBinding(one)] });
-      }
-      const last = rows.at(-1);
-      const whole = open;
-      open = whole.splice(-1);
-      yield whole.map(oldestFirst);
-      rows = await readPage(this.#store, last);
-    }
-    yield open.map(oldestFirst);
   }
 
   #seen(deviceId: string, at: number) {
@@ -107,59 +78,6 @@ export class BindingStore {
       .where('id', '=', deviceId)
       .where((where) => where.or([where('last_seen_at', 'is', null), where('last_seen_at', '<', at)]));
   }
-}
-
-type PageRow = Awaited<ReturnType<typeof readPage>>[number];
-
-/** Before all others. */
-const noRow = { device_id: '', contact_uri: '', flow_key: '' };
-
-/** The rows behind this one, in the order of the table. */
-function readPage(
-  store: Store,
-  last: { device_id: string; contact_uri: string; flow_key: string } | undefined,
-) {
-  const { device_id: deviceId, contact_uri: contactUri, flow_key: flowKey } = last ?? noRow;
-  return store
-    .selectFrom('bindings')
-    .innerJoin('devices', 'devices.id', 'bindings.device_id')
-    .selectAll('bindings')
-    .select(['devices.account_id', 'devices.name', 'devices.sip_user'])
-    .where(
-      sql<boolean>`(bindings.device_id, bindings.contact_uri, bindings.flow_key) > (${deviceId}, ${contactUri}, ${flowKey})`,
-    )
-    .orderBy('bindings.device_id')
-    .orderBy('bindings.contact_uri')
-    .orderBy('bindings.flow_key')
-    .limit(rowsAtOnce)
-    .execute();
-}
-
-function oldestFirst(device: StoredDevice): StoredDevice {
-  device.bindings.sort((a, b) => a.registeredAt - b.registeredAt);
-  return device;
-}
-
-function identity({ device_id, account_id, name, sip_user }: PageRow): DeviceIdentity {
-  return { deviceId: device_id, accountId: account_id, deviceName: name, sipUser: sip_user };
-}
-
-function storedBinding(row: PageRow): KnownBinding {
-  return {
-    contactUri: row.contact_uri,
-    callId: row.call_id,
-    cseq: row.cseq,
-    instance: row.flow_key === '' ? undefined : row.flow_key,
-    flowKey: row.flow_key,
-    transport: row.transport,
-    local: row.local,
-    remote: row.remote,
-    path: row.path ?? undefined,
-    userAgent: row.user_agent ?? undefined,
-    registeredAt: row.registered_at,
-    expiresAt: row.expires_at,
-    silent: row.silent === 1,
-  };
 }
 
 function row(deviceId: string, binding: KnownBinding) {

@@ -17,12 +17,36 @@ export interface LiveBinding extends WantedBinding {
   askSlot: number;
 }
 
-/** A device with at least one binding; the oldest first. */
-export interface RegisteredDevice extends DeviceIdentity {
-  bindings: LiveBinding[];
+/** A device with at least one binding. */
+export class RegisteredDevice implements DeviceIdentity {
+  readonly deviceId: string;
+  readonly accountId: string;
+  readonly deviceName: string;
+  readonly sipUser: string;
   /** Of the expiry wheel. */
-  expirySlot: number;
+  expirySlot = 0;
+  /** Nearly always one: then there is no array. */
+  #bindings: LiveBinding | readonly LiveBinding[] = none;
+
+  constructor({ deviceId, accountId, deviceName, sipUser }: DeviceIdentity) {
+    this.deviceId = deviceId;
+    this.accountId = accountId;
+    this.deviceName = deviceName;
+    this.sipUser = sipUser;
+  }
+
+  /** The oldest first. */
+  get bindings(): readonly LiveBinding[] {
+    return Array.isArray(this.#bindings) ? this.#bindings : [this.#bindings as LiveBinding];
+  }
+
+  set bindings(bindings: readonly LiveBinding[]) {
+    const [first] = bindings;
+    this.#bindings = bindings.length === 1 && first !== undefined ? first : bindings;
+  }
 }
+
+const none: readonly LiveBinding[] = [];
 
 /** What `BindingTable.set` has done. */
 export interface TableChange {
@@ -58,7 +82,7 @@ export class BindingTable {
   /** All of them, in no order. */
   bindings(): LiveBinding[] {
     const all: LiveBinding[] = [];
-    for (const device of this.#byDevice.values()) all.push(...device.bindings);
+    for (const { bindings } of this.#byDevice.values()) for (const binding of bindings) all.push(binding);
     return all;
   }
 
@@ -103,44 +127,67 @@ export class BindingTable {
     return { device, bound, gone };
   }
 
+  /** Takes a device that is not here yet as the store has it, with its texts as they are. */
+  restore(stored: DeviceIdentity & { bindings: readonly KnownBinding[] }): RegisteredDevice {
+    const device = this.#newDevice(stored);
+    device.bindings = stored.bindings.map((binding) => this.#newBinding(device, binding, undefined));
+    this.#add(device);
+    return device;
+  }
+
+  /** Texts of identities come from the store: they are no parts of messages. */
   #newDevice({ deviceId, accountId, deviceName, sipUser }: DeviceIdentity): RegisteredDevice {
-    return {
-      deviceId: ownText(deviceId),
-      accountId: this.ofAccount(accountId)[0]?.accountId ?? ownText(accountId),
+    const others = this.#byAccount.get(accountId);
+    const known = Array.isArray(others) ? others[0] : others;
+    return new RegisteredDevice({
+      deviceId,
+      accountId: known?.accountId ?? accountId,
       deviceName: this.#shared.share(deviceName),
-      sipUser: ownText(sipUser),
-      bindings: [],
-      expirySlot: 0,
-    };
+      sipUser,
+    });
   }
 
   /** The binding of the same contact is renewed; there is a new one otherwise. */
   #bind(device: RegisteredDevice, wanted: WantedBinding): LiveBinding {
     const known = device.bindings.find((binding) => isSameBinding(binding, wanted));
     if (known === undefined) {
-      const binding: LiveBinding = {
-        contactUri: ownText(wanted.contactUri),
-        callId: ownText(wanted.callId),
-        cseq: wanted.cseq,
-        instance: ownText(wanted.instance),
-        flowKey: ownText(wanted.flowKey),
-        transport: this.#shared.share(wanted.transport),
-        local: this.#shared.share(wanted.local),
-        remote: ownText(wanted.remote),
-        path: ownText(wanted.path),
-        userAgent: this.#shared.share(wanted.userAgent),
-        registeredAt: wanted.registeredAt,
-        expiresAt: wanted.expiresAt,
-        silent: wanted.silent,
-        flow: wanted.flow,
-        device,
-        askSlot: 0,
+      const { contactUri, callId, instance, flowKey, remote, path } = wanted;
+      const texts = {
+        contactUri: ownText(contactUri),
+        callId: ownText(callId),
+        instance: ownText(instance),
+        flowKey: ownText(flowKey),
+        remote: ownText(remote),
+        path: ownText(path),
       };
-      this.#link(binding);
-      return binding;
+      return this.#newBinding(device, { ...wanted, ...texts }, wanted.flow);
     }
     this.#renew(known, wanted);
     return known;
+  }
+
+  /** Texts that are not shared become the binding's own as they are. */
+  #newBinding(device: RegisteredDevice, known: KnownBinding, flow: Flow | undefined): LiveBinding {
+    const binding: LiveBinding = {
+      contactUri: known.contactUri,
+      callId: known.callId,
+      cseq: known.cseq,
+      instance: known.instance,
+      flowKey: known.flowKey,
+      transport: this.#shared.share(known.transport),
+      local: this.#shared.share(known.local),
+      remote: known.remote,
+      path: known.path,
+      userAgent: this.#shared.share(known.userAgent),
+      registeredAt: known.registeredAt,
+      expiresAt: known.expiresAt,
+      silent: known.silent,
+      flow,
+      device,
+      askSlot: 0,
+    };
+    this.#link(binding);
+    return binding;
   }
 
   /** Texts that are the same stay the same objects. */

@@ -15,6 +15,7 @@ import { addressesOf, addressOf, type DeviceAddress, type RegisteredContact } fr
 import type { DeviceIdentity } from './device-identity.ts';
 import { LivenessWatch } from './liveness.ts';
 import { SerialQueues } from './serial-queues.ts';
+import { storedDevices } from './stored-bindings.ts';
 import { TimingWheel } from './timing-wheel.ts';
 
 type UnregisteredWhy = FabricEvents['device.unregistered']['why'];
@@ -92,12 +93,9 @@ export class LocationService {
 
   /** Takes the UDP bindings that a restart has left; those of connections are gone. */
   async start(): Promise<void> {
-    for await (const devices of this.#bindings.restore(this.#options.now())) {
-      for (const { bindings, ...identity } of devices) {
-        const wanted = bindings.map((binding) => ({ ...binding, flow: undefined }));
-        this.#scheduleExpiry(this.#table.set(identity, wanted).device);
-      }
-    }
+    const { store, now } = this.#options;
+    await this.#bindings.forgetDead(now());
+    for (const device of storedDevices(store)) this.#scheduleExpiry(this.#table.restore(device));
     this.#liveness?.watchAll(this.#table.bindings());
     this.#connections.start();
   }
@@ -256,11 +254,15 @@ export class LocationService {
 
   #scheduleExpiry(device: RegisteredDevice): void {
     if (device.bindings.length === 0) this.#expiry.cancel(device);
-    else this.#expiry.schedule(device, Math.min(...device.bindings.map(({ expiresAt }) => expiresAt)));
+    else this.#expiry.schedule(device, firstExpiry(device));
   }
 
   #expire(deviceId: string): void {
     const now = this.#options.now();
     this.#drop(deviceId, 'expired', (binding) => binding.expiresAt <= now);
   }
+}
+
+function firstExpiry({ bindings }: RegisteredDevice): number {
+  return bindings.reduce((first, { expiresAt }) => Math.min(first, expiresAt), Number.POSITIVE_INFINITY);
 }

@@ -9,5 +9,5 @@ export type {
 } from './database.ts';
 export { newId } from './ids.ts';
 export { deriveKey, loadMasterKey } from './master-key.ts';
-export { openStore, type Store, type StoreOptions, writeTogether } from './store.ts';
+export { openStore, readRows, type Store, type StoreOptions, writeTogether } from './store.ts';
 export { StoreWriteError } from './writer/store-writer.ts';

@@ -43,6 +43,17 @@ export class NodeSqlite implements SqliteDatabase {
     return new NodeSqliteStatement(this.#statement(sql), () => this.#database.prepare(sql));
   }
 
+  /** The rows as arrays in the order of their columns: cheaper than objects where there are very many. */
+  rows(sql: string, parameters: readonly unknown[]): unknown[][] {
+    const statement = this.#statement(sql);
+    statement.setReturnArrays(true);
+    try {
+      return statement.all(...parameters.map(toSqlite)) as unknown as unknown[][];
+    } finally {
+      statement.setReturnArrays(false);
+    }
+  }
+
   close(): void {
     this.#statements.clear();
     this.#database.close();

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Compilable, Kysely, Migrator, SqliteDialect } from 'kysely';
+import { type Compilable, type CompiledQuery, Kysely, Migrator, SqliteDialect } from 'kysely';
 import type { Database } from './database.ts';
 import { migrations } from './migrations/index.ts';
 import { NodeSqlite } from './node-sqlite.ts';
@@ -28,6 +28,8 @@ export interface StoreOptions {
 }
 
 const writers = new WeakMap<Store, StoreWriter>();
+/** The connection of each store that answers reads. */
+const readers = new WeakMap<Store, NodeSqlite>();
 
 /**
  * Opens the database and brings it to the newest schema. Close with `destroy()`, which writes what still waits.
@@ -45,6 +47,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const reader = new NodeSqlite(path, { busyTimeoutMs, readOnly: true });
   const store: Store = new Kysely({ dialect: splitDialect({ reader, transactions, writer }) });
   writers.set(store, writer);
+  readers.set(store, reader);
   return store;
 }
 
@@ -67,12 +70,21 @@ export async function writeTogether(store: Store, queries: readonly Compilable[]
   });
 }
 
+/**
+ * Rows as arrays in the order of the columns, at once: for reading very many of them. Not inside of a transaction.
+ * @throws the SQLite error
+ */
+export function readRows(store: Store, { sql, parameters }: CompiledQuery): unknown[][] {
+  return readers.get(store)?.rows(sql, parameters) ?? [];
+}
+
 async function migrated(sqlite: NodeSqlite): Promise<Store> {
   const store: Store = new Kysely({ dialect: new SqliteDialect({ database: sqlite }) });
   try {
     const migrator = new Migrator({ db: store, provider: { getMigrations: async () => migrations } });
     const { error } = await migrator.migrateToLatest();
     if (error) throw error;
+    readers.set(store, sqlite);
     return store;
   } catch (error) {
     sqlite.close();

@@ -3,6 +3,7 @@ import { initial } from './0001-initial.ts';
 import { silentBindings } from './0002-silent-bindings.ts';
 import { compactBindings } from './0003-compact-bindings.ts';
 import { bindingPaths } from './0004-binding-paths.ts';
+import { deviceIdentities } from './0005-device-identities.ts';
 
 /** In order of their names. A migration that was released is never changed: add one. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '0002-silent-bindings': silentBindings,
   '0003-compact-bindings': compactBindings,
   '0004-binding-paths': bindingPaths,
+  '0005-device-identities': deviceIdentities,
 };
