@@ -89,15 +89,8 @@ export class Call {
         this.#arm('no-ring', this.#limits.noRingMs);
         this.#emit({ type: 'changed' });
         return;
-      case 'caller-cancelled':
-      case 'caller-hung-up':
-      case 'carrier-lost':
-        this.#end(goneCause(input), 'missed', false);
-        return;
-      case 'shutdown':
-      case 'broken-invariant':
-        this.#end(input.type, 'failed', true);
-        return;
+      default:
+        this.#callerOrSystemEnds(input);
     }
   }
 
