@@ -7,6 +7,9 @@ import { parseConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
 import { SipWebSocket, type WebSocketRemote } from './index.ts';
 
+// Both ends of every socket are in this process, on machines that are busy with something else.
+vi.setConfig({ testTimeout: 30_000 });
+
 let http: Server;
 let sip: SipWebSocket;
 let attached: Array<{ socket: WebSocket; remote: WebSocketRemote }>;
@@ -127,7 +130,7 @@ describe('SipWebSocket', () => {
   it('cuts off who no longer answers pings, and keeps who does', async () => {
     await sip.close();
     http.close();
-    await open('registration: { webSocketPingSeconds: 0.05 }');
+    await open('registration: { webSocketPingSeconds: 1 }');
     const alive = await opened('/sip', ['sip']);
     let pings = 0;
     alive.on('ping', () => {
@@ -141,7 +144,7 @@ describe('SipWebSocket', () => {
     await gone;
     expect(pings).toBeGreaterThan(0);
     expect(alive.readyState).toBe(WebSocket.OPEN);
-    await vi.waitFor(() => expect(sip.connections).toBe(1));
+    await vi.waitFor(() => expect(sip.connections).toBe(1), 10_000);
   });
 
   it('gives one client so many connections and no more, and a place again when one goes', async () => {
@@ -153,7 +156,7 @@ describe('SipWebSocket', () => {
     expect(await dial('/sip', ['sip'])).toBe(503);
     expect(attached).toHaveLength(2);
     first.close();
-    await vi.waitFor(() => expect(sip.connections).toBe(1));
+    await vi.waitFor(() => expect(sip.connections).toBe(1), 10_000);
     await opened('/sip', ['sip']);
   });
 
@@ -198,7 +201,7 @@ describe('SipWebSocket', () => {
     await gone;
     registered = true;
     const device = await opened('/sip', ['sip']);
-    await vi.waitFor(() => expect(asked).toBe(3));
+    await vi.waitFor(() => expect(asked).toBe(3), 10_000);
     expect(device.readyState).toBe(WebSocket.OPEN);
   });
 
