@@ -1,3 +1,4 @@
+import { SipRequest, SipStack } from '@ringthrough/sip';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Kamailio } from './support/kamailio.ts';
 import { hasPeer } from './support/peers.ts';
@@ -167,3 +168,97 @@ describe.skipIf(!enough).each(variants)(
     });
   },
 );
+
+describe.skipIf(!enough)('Kamailio as the border controller, for calls of ours', () => {
+  let border: Kamailio;
+  let stack: SipStack;
+  let coreSide: number;
+  let switchPort: number;
+  const sipps: Sipp[] = [];
+
+  beforeAll(async () => {
+    stack = new SipStack({
+      userAgent: 'Ringthrough',
+      listeners: [{ protocol: 'udp', host: '127.0.0.1', port: 0 }],
+    });
+    await stack.start();
+    coreSide = await freePort();
+    switchPort = await freePort();
+    border = await Kamailio.start({
+      example: 'border',
+      settings: {
+        CARRIER_SIDE: `udp:127.0.0.1:${await freePort()}`,
+        CORE_SIDE: `udp:127.0.0.1:${coreSide}`,
+        PATIENCE_MS: '1000',
+      },
+      dispatcher: [
+        `1 sip:127.0.0.1:${stack.addresses[0]?.port}`,
+        // Nobody is at the first one.
+        `2 sip:127.0.0.1:${await freePort()} 8`,
+        `2 sip:127.0.0.1:${switchPort} 8`,
+      ],
+    });
+  });
+  afterAll(async () => {
+    for (const sipp of sipps) await sipp.stop();
+    await border?.stop();
+    await stack?.close();
+  });
+
+  it('the switch that lives gets them, and everything in the dialog', async () => {
+    const carrier = new Sipp({
+      localPort: switchPort,
+      remotePort: coreSide,
+      calls: 2,
+      steps: [
+        sippExpect.request('INVITE'),
+        replyAlongRoute('180 Ringing'),
+        replyAlongRoute('200 OK'),
+        sippExpect.request('ACK'),
+        sippExpect.request('BYE'),
+        device.replyPlain('200 OK'),
+      ],
+    });
+    sipps.push(carrier);
+    for (let times = 0; times < 2; times++) {
+      const request = new SipRequest('INVITE', `sip:+12125550199@127.0.0.1:${coreSide}`, {
+        headers: [
+          ['From', '<sip:+14155559000@ring.example>'],
+          ['To', '<sip:+12125550199@carrier.example>'],
+          ['Content-Type', 'application/sdp'],
+        ],
+        body: 'v=0\r\n',
+      });
+      const { mark } = border;
+      const call = stack.invite({ request, target: { protocol: 'udp', host: '127.0.0.1', port: coreSide } });
+      const ended: string[] = [];
+      call.on('rejected', ({ status }) => ended.push(`refused ${status}`));
+      call.on('ended', ({ by }) => ended.push(by));
+      await until(() => call.state === 'accepted' || (ended[0] && new Error(ended[0])));
+      call.bye();
+      await until(() => ended.length > 0);
+      expect(ended).toEqual(['us']);
+      for (const method of ['ACK', 'BYE']) {
+        await until(() => border.logSince(mark).includes(`in dialog: ${method} ${call.callId}`));
+      }
+    }
+    const messages = await carrier.succeeded();
+    expect(messages.match(/^INVITE /gm)).toHaveLength(2);
+  });
+});
+
+/** As a switch answers: with the route set that came with the INVITE. */
+const replyAlongRoute = (line: string) =>
+  `<send><![CDATA[
+
+SIP/2.0 ${line}
+[last_Via:]
+[last_Record-Route:]
+[last_From:]
+[last_To:];tag=switch[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:[local_ip]:[local_port]>
+Content-Length: 0
+
+]]></send>`;
