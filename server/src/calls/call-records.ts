@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { LegReport } from '../media/index.ts';
-import type { CallOutcome, Store } from '../store/index.ts';
+import { type CallOutcome, type Database, prepareQuery, type Store } from '../store/index.ts';
 import type { ForwardReason } from './arrival.ts';
 import type { CallSummary } from './call-types.ts';
 
@@ -44,23 +44,21 @@ export interface CallRecord {
 /** The calls table. What resolves is durable. */
 export class CallRecords {
   readonly #store: Store;
+  readonly #queries: ReturnType<typeof queriesOf>;
 
   constructor(store: Store) {
     this.#store = store;
+    this.#queries = queriesOf(store);
   }
 
   /** The call has come; a process that dies from here on leaves a trace of it. */
   async open(arrival: CallArrival): Promise<void> {
-    await this.#store.insertInto('calls').values(row(arrival)).execute();
+    await this.#store.executeQuery(this.#queries.open(row(arrival)));
   }
 
   /** A device has it; a process that dies now must not lose that the call was answered. */
   async answered(callId: string, answeredAt: number, deviceId: string): Promise<void> {
-    await this.#store
-      .updateTable('calls')
-      .set({ answered_at: answeredAt, answered_device_id: existing(deviceId) })
-      .where('id', '=', callId)
-      .execute();
+    await this.#store.executeQuery(this.#queries.answered({ id: callId, answeredAt, deviceId }));
   }
 
   /** The one record of its end. */
@@ -70,21 +68,19 @@ export class CallRecords {
     legs: { carrier: LegReport | undefined; client: LegReport | undefined },
   ): Promise<void> {
     const quality = { carrier: qualityOf(legs.carrier), client: qualityOf(legs.client) };
-    await this.#store
-      .updateTable('calls')
-      .set({
-        ringing_at: summary.ringingAt ?? null,
-        answered_at: summary.answeredAt ?? null,
-        ended_at: summary.endedAt,
-        outcome: summary.outcome,
-        cause: summary.cause === 'alerting' ? (summary.handOver ?? null) : summary.cause,
-        answered_device_id: existing(summary.answeredDeviceId),
-        trunk_codec: legs.carrier?.codec ?? null,
-        client_codec: legs.client?.codec ?? null,
-        quality: JSON.stringify(quality),
-      })
-      .where('id', '=', callId)
-      .execute();
+    const end = this.#queries.close({
+      id: callId,
+      deviceId: summary.answeredDeviceId ?? null,
+      ringing_at: summary.ringingAt ?? null,
+      answered_at: summary.answeredAt ?? null,
+      ended_at: summary.endedAt,
+      outcome: summary.outcome,
+      cause: summary.cause === 'alerting' ? (summary.handOver ?? null) : summary.cause,
+      trunk_codec: legs.carrier?.codec ?? null,
+      client_codec: legs.client?.codec ?? null,
+      quality: JSON.stringify(quality),
+    });
+    await this.#store.executeQuery(end);
   }
 
   /** A call that was refused at once: for a number nobody linked, or for lack of a codec. */
@@ -108,7 +104,7 @@ export class CallRecords {
       .select(['calls.id', 'calls.answered_at', 'voicemails.id as voicemail_id'])
       .where('ended_at', 'is', null)
       .execute();
-    for (const call of open) {
+    const end = async (call: (typeof open)[number]) => {
       const unanswered = call.voicemail_id === null ? 'missed' : 'voicemail';
       const outcome = call.answered_at === null ? unanswered : 'answered';
       await this.#store
@@ -116,7 +112,8 @@ export class CallRecords {
         .set({ ended_at: now, outcome, cause: 'interrupted' })
         .where('id', '=', call.id)
         .execute();
-    }
+    };
+    await Promise.all(open.map(end));
     return open.length;
   }
 
@@ -154,9 +151,52 @@ export class CallRecords {
   }
 }
 
-/** A device may be removed while it is in a call; its row is gone then. */
-function existing(deviceId: string | undefined) {
-  return sql<string | null>`(select id from devices where id = ${deviceId ?? null})`;
+type Ended = Pick<
+  Database['calls'],
+  'ringing_at' | 'answered_at' | 'ended_at' | 'outcome' | 'cause' | 'trunk_codec' | 'client_codec' | 'quality'
+>;
+
+/** What is written for every call. */
+function queriesOf(store: Store) {
+  // A device may be removed while it is in a call; its row is gone then.
+  const existing = (deviceId: string | null) =>
+    sql<string | null>`(select id from devices where id = ${deviceId})`;
+  return {
+    open: prepareQuery<ReturnType<typeof row>>((parameter) =>
+      store.insertInto('calls').values({
+        id: parameter('id'),
+        account_id: parameter('account_id'),
+        called: parameter('called'),
+        calling: parameter('calling'),
+        reason: parameter('reason'),
+        carrier_id: parameter('carrier_id'),
+        trunk_call_id: parameter('trunk_call_id'),
+        arrived_at: parameter('arrived_at'),
+      }),
+    ),
+    answered: prepareQuery<{ id: string; answeredAt: number; deviceId: string }>((parameter) =>
+      store
+        .updateTable('calls')
+        .set({ answered_at: parameter('answeredAt'), answered_device_id: existing(parameter('deviceId')) })
+        .where('id', '=', parameter('id')),
+    ),
+    close: prepareQuery<Ended & { id: string; deviceId: string | null }>((parameter) =>
+      store
+        .updateTable('calls')
+        .set({
+          ringing_at: parameter('ringing_at'),
+          answered_at: parameter('answered_at'),
+          ended_at: parameter('ended_at'),
+          outcome: parameter('outcome'),
+          cause: parameter('cause'),
+          answered_device_id: existing(parameter('deviceId')),
+          trunk_codec: parameter('trunk_codec'),
+          client_codec: parameter('client_codec'),
+          quality: parameter('quality'),
+        })
+        .where('id', '=', parameter('id')),
+    ),
+  };
 }
 
 function row(

@@ -4,7 +4,7 @@ import type { SipMessage, SipRequest, SipResponse } from './message.ts';
 import { parseNameAddr } from './name-addr.ts';
 import { parseUri, splitSipUri, uriScheme } from './uri.ts';
 import { parseContacts, parseCSeq } from './values.ts';
-import { parseVia } from './via.ts';
+import { parseVia, type Via } from './via.ts';
 
 /** Header fields of which a message has exactly one (RFC 3261 8.1.1). */
 const mandatory = ['From', 'To', 'Call-ID', 'CSeq'] as const;
@@ -25,11 +25,12 @@ export const magicCookie = 'z9hG4bK';
  * What every element needs before it may act on a request (RFC 3261 8.1.1, 8.2.2.1, 19.1.1): the mandatory header
  * fields once and well-formed, a CSeq that names the method, a Request-URI we can understand. RFC 2543 requests
  * without branch, From tag, Contact or Max-Forwards pass (RFC 4475 3.4.1). Undefined when all is well.
+ * @param topVia the first Via, where it has been read already
  */
-export function validateRequest(request: SipRequest): SipParseError | undefined {
+export function validateRequest(request: SipRequest, topVia?: Via): SipParseError | undefined {
   return (
-    validateCommon(request) ??
-    validateBranch(request) ??
+    validateCommon(request, topVia) ??
+    validateBranch(request, topVia) ??
     validateCSeqMethod(request) ??
     validateRequestUri(request) ??
     validateContacts(request) ??
@@ -43,10 +44,11 @@ export function validateResponse(response: SipResponse): SipParseError | undefin
   return error === undefined ? undefined : withoutStatus(error);
 }
 
-function validateCommon({ headers }: SipMessage): SipParseError | undefined {
+function validateCommon({ headers }: SipMessage, topVia?: Via): SipParseError | undefined {
   const vias = headers.getAll('via');
   if (vias.length === 0) return sipParseError('missing-header', 'Via');
-  if (vias.some((via) => parseVia(via) === undefined)) return sipParseError('bad-header', 'Via');
+  const unread = topVia === undefined ? vias : vias.slice(1);
+  if (unread.some((via) => parseVia(via) === undefined)) return sipParseError('bad-header', 'Via');
   for (const name of mandatory) {
     const count = headers.count(name);
     if (count === 0) return sipParseError('missing-header', name);
@@ -61,8 +63,23 @@ function validateCommon({ headers }: SipMessage): SipParseError | undefined {
   return parseCSeq(headers.get('cseq')!) === undefined ? sipParseError('bad-header', 'CSeq') : undefined;
 }
 
-/** A name-addr whose URI is well-formed when it is of a scheme we know; others are opaque (RFC 4475 3.3.4). */
+/** The messages of a dialog repeat their From and To, so good ones are remembered for a while. */
+const goodAddresses = new Set<string>();
+const maxGoodAddresses = 512;
+const maxGoodAddressLength = 256;
+
 function isAddress(value: string): boolean {
+  if (goodAddresses.has(value)) return true;
+  const good = isReadableAddress(value);
+  if (good && value.length <= maxGoodAddressLength) {
+    if (goodAddresses.size >= maxGoodAddresses) goodAddresses.clear();
+    goodAddresses.add(value);
+  }
+  return good;
+}
+
+/** A name-addr whose URI is well-formed when it is of a scheme we know; others are opaque (RFC 4475 3.3.4). */
+function isReadableAddress(value: string): boolean {
   const address = parseNameAddr(value);
   if (address === undefined) return false;
   if (/^tel:/i.test(address.uri)) return parseUri(address.uri) !== undefined;
@@ -74,8 +91,9 @@ function isOurScheme(uri: string): boolean {
 }
 
 /** A cookie with nothing behind it identifies no transaction (RFC 4475 3.2.1). */
-function validateBranch({ headers }: SipRequest): SipParseError | undefined {
-  const branch = parseVia(headers.get('via')!)?.params.get('branch');
+function validateBranch({ headers }: SipRequest, topVia?: Via): SipParseError | undefined {
+  const via = topVia ?? parseVia(headers.get('via')!);
+  const branch = via?.params.get('branch');
   return branch?.toLowerCase() === magicCookie.toLowerCase() ? sipParseError('bad-branch') : undefined;
 }
 

@@ -63,7 +63,7 @@ export class RequestRouter {
       counters.malformed++;
       return;
     }
-    const error = validateRequest(request);
+    const error = validateRequest(request, via);
     if (error) {
       counters.malformed++;
       if (error.status !== undefined)
@@ -78,7 +78,7 @@ export class RequestRouter {
   refuseCall(request: SipRequest, flow: BaseFlow): void {
     const via = stampVia(request, flow.remote);
     // Copied into the answer, or compared with what was sent: nothing else of it matters.
-    if (!via || validateRequest(request)) {
+    if (!via || validateRequest(request, via)) {
       this.#context.counters.malformed++;
       return;
     }

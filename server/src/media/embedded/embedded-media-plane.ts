@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import {
   type DescribedLeg,
@@ -43,6 +42,7 @@ export class EmbeddedMediaPlane implements MediaPlane {
   readonly #legs = new Map<string, EmbeddedLeg>();
   #worker: Promise<WorkerClient>;
   #webrtcPort = 0;
+  #opened = 0;
   #closing: Promise<void> | undefined;
 
   private constructor(options: EmbeddedMediaPlaneOptions, startWorker: StartWorker) {
@@ -116,7 +116,7 @@ export class EmbeddedMediaPlane implements MediaPlane {
     command: (worker: WorkerClient, args: Commands['openLeg']['args']) => Promise<T>,
   ): Promise<{ leg: EmbeddedLeg; result: T }> {
     const worker = await this.#worker;
-    const legId = randomBytes(9).toString('base64url');
+    const legId = `leg${++this.#opened}`;
     const leg = new EmbeddedLeg({ id: legId, kind, worker, legs: this.#legs });
     this.#legs.set(legId, leg);
     try {
