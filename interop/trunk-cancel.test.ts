@@ -157,7 +157,7 @@ Content-Length: 0
         device.replyPlain('200 OK'),
         answerInvite,
         expect.request('ACK'),
-        expect.request('BYE'),
+        expect.request('BYE', mustMatch('Reason', 'SIP;cause=200.*Call completed elsewhere')),
         device.replyPlain('200 OK'),
       ],
     );

@@ -312,7 +312,9 @@ export class ActiveCall {
     await this.#neighbours.records.close(this.id, summary, { carrier, client });
     const { outcome, cause, handOver, arrivedAt, endedAt } = summary;
     if (cause === 'answered-by-carrier') {
-      this.#beside(this.#neighbours.carrierAnswers(this.accountId, this.number.number));
+      // A call that was not forwarded may have rung on the phone itself, too: then it was no voicemail that answered.
+      const forwarded = this.number.reason !== 'direct';
+      if (forwarded) this.#beside(this.#neighbours.carrierAnswers(this.accountId, this.number.number));
     } else if (cause !== 'caller-cancelled') this.#neighbours.carrierVoicemail.spared(this.number.number);
     this.#log.info({ outcome, cause, handOver, durationMs: endedAt - arrivedAt }, 'call recorded');
     this.#changed();

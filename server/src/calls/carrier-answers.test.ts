@@ -72,6 +72,16 @@ describe('a carrier whose own voicemail takes the call', () => {
     expect((await world.rows()).map((row) => row.cause)).toEqual(['caller-cancelled', 'caller-cancelled']);
   });
 
+  test('a call that was not forwarded may have been answered on the phone itself: nothing to tell', async () => {
+    await registered();
+    const caller = world.dial({ headers: [], uri: `sip:${numbers.person}@10.0.0.1` });
+    await world.until('it rings', () => device.calls.length === 1);
+    caller.session.cancel({ headers: [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']] });
+    await world.settled();
+    expect(await onlyRow()).toMatchObject({ reason: 'direct', cause: 'answered-by-carrier' });
+    expect(world.carrierAnswered).toEqual([]);
+  });
+
   test('the ring time may be shorter for one carrier than for the house', async () => {
     await createWorld({ ringTimeoutSeconds: 12 });
     const device = await world.device();

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { fakeSdp } from './testing/fake-media.ts';
-import { closeWorld, createWorld, onlyRow, ringing, world } from './testing/scenes.ts';
+import { closeWorld, createWorld, onlyRow, rawDevice, ringing, world } from './testing/scenes.ts';
 import { numbers } from './testing/world.ts';
 
 afterEach(closeWorld);
@@ -80,6 +80,26 @@ describe('refusals', () => {
     expect(caller.final?.status).toBe(503);
     expect(caller.final?.headers.get('Reason')).toContain('cause=34');
   });
+});
+
+test('R-UNKNOWN: a device that names somebody else as its address gets our requests all the same, and nobody else', async () => {
+  await createWorld();
+  const device = await rawDevice();
+  const caller = world.dial();
+  await world.until('it was asked', () => device.received.length > 0);
+  world.network.tracing = true;
+  const invite = device.lastRequest('INVITE');
+  const elsewhere = { Contact: '<sip:v@10.9.9.9>', 'Record-Route': '<sip:10.9.9.9;lr>' };
+  device.respond(invite, 200, { To: `${invite.headers.get('To')};tag=d`, ...elsewhere }, fakeSdp('device'));
+  await world.until('the caller is answered', () => caller.final?.status === 200);
+  caller.session.bye();
+  await world.until('the device is hung up', () =>
+    device.received.some((one) => 'method' in one && one.method === 'BYE'),
+  );
+  device.respond(device.lastRequest('BYE'), 200);
+  await world.settled();
+  await device.close();
+  expect(world.network.trace.filter(({ to }) => to.host === '10.9.9.9')).toEqual([]);
 });
 
 describe('the echo call', () => {
