@@ -10,15 +10,5 @@ export type {
 export { newId } from './ids.ts';
 export { deriveKey, loadMasterKey } from './master-key.ts';
 export { prepareQuery } from './prepared-query.ts';
-export {
-  openStore,
-  openStore,
-  readRows,
-  type Store,
-  type Store,
-  type StoreOptions,
-  type StoreOptions,
-  writeTogether,
-  writeTogether,
-} from './store.ts';
+export { openStore, readRows, type Store, type StoreOptions, writeTogether } from './store.ts';
 export { StoreWriteError } from './writer/store-writer.ts';
