@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { fakeSdp } from './testing/fake-media.ts';
 import { closeWorld, connected, createWorld, onlyRow, ringing, world } from './testing/scenes.ts';
+import { TestDevice } from './testing/test-peers.ts';
 import { numbers } from './testing/world.ts';
 
 afterEach(closeWorld);
@@ -216,6 +217,24 @@ describe('a call from the trunk to devices', () => {
     await world.settled();
     expect(await onlyRow()).toMatchObject({ cause: 'failed', answered_device_id: null });
   });
+});
+
+test("a device that registered from a trunk's very address does not mask the trunk", async () => {
+  await createWorld();
+  const device = await world.device();
+  const { host } = world.trunk.addresses[0] ?? { host: '' };
+  const twin = new TestDevice(world.trunk, {
+    id: 'device1',
+    sipUser: 'd1',
+    password: 'secret of device1',
+    host,
+  });
+  expect((await world.wait(twin.register())).status).toBe(200);
+  const caller = world.dial();
+  await world.until('it rings', () => device.calls.length > 0);
+  caller.session.cancel();
+  await world.settled();
+  expect(caller.statuses).not.toContain(407);
 });
 
 test('a softphone that died without a word: voicemail after some seconds, not after the ring time', async () => {

@@ -43,6 +43,8 @@ export interface Trunk {
 export interface TrunkDirectory {
   /** Undefined: a stranger, or a trunk that has yet to prove itself. Always the same for the same request. */
   trunkFor(request: SipRequest, flow: Flow): Trunk | undefined;
+  /** Whether a trunk is said to be at this very address and port: then whoever registers from there is no device. */
+  isNamed?(flow: Flow): boolean;
   /** How a stranger that may be a trunk has to prove it; undefined: it gets no answer. After `trunkFor`. */
   challenge?(request: SipRequest, flow: Flow): StatelessAnswer | undefined;
   /** The carrier with this C number, E.164; undefined if there is none. */
@@ -333,9 +335,11 @@ export class CallService {
 
   /** A device behind a trunk's address (a trunk that names no port) stays a device. An edge proxy may be a trunk, too. */
   #trunkOf(request: SipRequest, flow: Flow): Trunk | undefined {
-    const { registrar } = this.#options;
-    if (flow.protocol === 'ws' || (registrar.knows(flow) && !registrar.isEdge(flow))) return undefined;
-    return this.#options.trunks.trunkFor(request, flow);
+    const { registrar, trunks } = this.#options;
+    if (flow.protocol === 'ws') return undefined;
+    const device = registrar.knows(flow) && !registrar.isEdge(flow);
+    if (device && trunks.isNamed?.(flow) !== true) return undefined;
+    return trunks.trunkFor(request, flow);
   }
 }
 

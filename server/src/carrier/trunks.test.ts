@@ -74,6 +74,15 @@ describe('a trunk by address', () => {
     expect(trunks.challenge(invite(), flow(host, port))).toBeUndefined();
   });
 
+  it.each([
+    ['192.0.2.1', 5070, true],
+    ['::ffff:192.0.2.1', 5070, true],
+    ['192.0.2.1', 5999, false],
+    ['198.51.100.1', 1, false],
+  ])('%s:%i is named as such: %s', (host, port, named) => {
+    expect(trunks.isNamed(flow(host, port))).toBe(named);
+  });
+
   it('is always the same object for its limits', () => {
     const limits = { host: '192.0.2.9', maxConcurrentCalls: 3 };
     const two = open(carrier('two', [limits, { host: '192.0.2.10' }]));

@@ -95,6 +95,12 @@ export class Trunks {
     return this.#judge(request, flow, candidates).trunk;
   }
 
+  /** Whether a trunk is said to be at this very address and port. */
+  isNamed({ remote }: Flow): boolean {
+    const entries = this.#single.get(plainAddress(remote.host)) ?? none;
+    return entries.some(({ port }) => port === remote.port);
+  }
+
   /**
    * How a stranger that may be a trunk is to prove it. Only who calls a C number of such a trunk, or answers a challenge
    * already, is told that anybody is here.

@@ -247,6 +247,7 @@ function createCalls(
     log: log.child({ module: 'calls' }),
     trunks: {
       trunkFor: (request, flow) => trunks.trunkFor(request, flow),
+      isNamed: (flow) => trunks.isNamed(flow),
       challenge: (request, flow) => trunks.challenge(request, flow),
       byCNumber: (number) => catalogue.byCNumber(number),
     },

@@ -303,6 +303,7 @@ export class CallWorld {
       carrierAnswers: async (accountId, number) => void this.carrierAnswered.push(`${accountId} ${number}`),
       trunks: {
         byCNumber: (number) => (number === numbers.c ? {} : undefined),
+        isNamed: ({ remote }) => remote.host === '10.0.1.1' && remote.port === 5070,
         trunkFor: (_request, flow) =>
           flow.remote.host === '10.0.1.1'
             ? {
