@@ -65,8 +65,10 @@ export class BindingTable {
   readonly #byDevice = new Map<string, RegisteredDevice>();
   /** Most accounts have one device. */
   readonly #byAccount = new Map<string, RegisteredDevice | RegisteredDevice[]>();
-  /** How many bindings each UDP address has. */
-  readonly #byAddress = new Map<string, number>();
+  /** UDP addresses with a binding. */
+  readonly #addresses = new Set<string>();
+  /** How many more bindings they have, for those with several. */
+  readonly #moreAtAddress = new Map<string, number>();
   /** The bindings over each connection, by its id. */
   readonly #byFlow = new Map<string, Set<LiveBinding>>();
   readonly #shared = new SharedTexts();
@@ -94,7 +96,7 @@ export class BindingTable {
   /** True when a live binding of some device came over this flow or from this UDP address. */
   knows(flow: Flow): boolean {
     return flow.protocol === 'udp'
-      ? this.#byAddress.has(addressText(flow.remote))
+      ? this.#addresses.has(addressText(flow.remote))
       : this.#byFlow.has(flow.id);
   }
 
@@ -215,7 +217,10 @@ export class BindingTable {
     // The address of an edge proxy says nothing of who is behind it.
     if (binding.path !== undefined) return;
     if (binding.transport === 'udp') {
-      this.#byAddress.set(binding.remote, (this.#byAddress.get(binding.remote) ?? 0) + 1);
+      const before = this.#addresses.size;
+      this.#addresses.add(binding.remote);
+      if (this.#addresses.size > before) return;
+      this.#moreAtAddress.set(binding.remote, (this.#moreAtAddress.get(binding.remote) ?? 0) + 1);
     } else if (binding.flow !== undefined) {
       const { id } = binding.flow;
       const over = this.#byFlow.get(id);
@@ -227,9 +232,10 @@ export class BindingTable {
   #unlink(binding: LiveBinding): void {
     if (binding.path !== undefined) return;
     if (binding.transport === 'udp') {
-      const count = (this.#byAddress.get(binding.remote) ?? 0) - 1;
-      if (count > 0) this.#byAddress.set(binding.remote, count);
-      else this.#byAddress.delete(binding.remote);
+      const more = this.#moreAtAddress.get(binding.remote);
+      if (more === undefined) this.#addresses.delete(binding.remote);
+      else if (more > 1) this.#moreAtAddress.set(binding.remote, more - 1);
+      else this.#moreAtAddress.delete(binding.remote);
     } else if (binding.flow !== undefined) {
       const { id } = binding.flow;
       const over = this.#byFlow.get(id);
