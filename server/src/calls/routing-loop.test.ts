@@ -40,6 +40,15 @@ describe('a call that comes back to us', () => {
     ['History-Info: the C number is in its past', history(trunk.cNumber, person, trunk.cNumber)],
     ['History-Info: the C number called, with ourselves before it', history(trunk.cNumber, person)],
     ['History-Info: the same number twice', history(person, friend, person, trunk.cNumber)],
+    [
+      'History-Info: by redirections, each to a sibling (RFC 7044 section 5)',
+      [
+        ['History-Info', `<sip:${person}@c>;index=1`],
+        ['History-Info', `<sip:${trunk.cNumber}@c>;index=1.1;mp=1`],
+        ['History-Info', `<sip:${person}@c>;index=1.2;mp=1.1`],
+        ['History-Info', `<sip:${trunk.cNumber}@c>;index=1.3;mp=1.2`],
+      ],
+    ],
     ['one header is clean, the other one is not', [...diversion(person), ...history(person, friend, person)]],
     ['numbers in other forms', diversion('4155550101', friend, '14155550101')],
   ])('%s', (_title, headers) => {
@@ -60,6 +69,22 @@ describe('a call that was only forwarded', () => {
     ['two switches have written down the same diversion', diversion(person, person)],
     ['History-Info with the C number as the target', history(person, trunk.cNumber)],
     ['both headers, of one diversion', [...diversion(person), ...history(person, trunk.cNumber)]],
+    [
+      'History-Info: the phone was tried again after another target, and then left for the C number',
+      [
+        ['History-Info', `<sip:${person}@c>;index=1`],
+        ['History-Info', `<sip:${friend}@c>;index=1.1;mp=1`],
+        ['History-Info', `<sip:${person}@home>;index=1.2;rc=1`],
+        ['History-Info', `<sip:${trunk.cNumber}@c>;index=1.3;mp=1`],
+      ],
+    ],
+    [
+      'History-Info whose entries point at each other',
+      [
+        ['History-Info', `<sip:${person}@c>;index=1;mp=1.1`],
+        ['History-Info', `<sip:${trunk.cNumber}@c>;index=1.1;mp=1`],
+      ],
+    ],
     ['entries that are no numbers', diversion('alice', 'bob', 'alice')],
   ])('%s', (_title, headers) => {
     expect(loop(headers)).toBeUndefined();

@@ -1,4 +1,4 @@
-import { parseDiversion, parseHistoryInfo, type SipRequest } from '@ringthrough/sip';
+import { type HistoryInfoEntry, parseDiversion, parseHistoryInfo, type SipRequest } from '@ringthrough/sip';
 import type { Arrival, TrunkNumbers } from './arrival.ts';
 import { numberOfUri } from './numbers.ts';
 
@@ -22,7 +22,7 @@ export function routingLoop(
 ): 'loop' | 'too-many-diversions' | undefined {
   if (arrival.calling !== undefined && rules.isCNumber(arrival.calling)) return 'loop';
   const diversions = parseDiversion(request.headers);
-  const history = parseHistoryInfo(request.headers);
+  const history = lineage(parseHistoryInfo(request.headers));
   const past = [
     // The first diversion is at the bottom, and the call is now at the C number.
     [...diversions.map((entry) => entry.uri).reverse(), trunkUri(trunk)],
@@ -32,6 +32,22 @@ export function routingLoop(
   const counted = diversions.reduce((sum, entry) => sum + Math.max(1, entry.counter), 0);
   const mapped = history.filter((entry) => entry.mapping === 'mp').length;
   return Math.max(counted, mapped) > rules.maxDiversions ? 'too-many-diversions' : undefined;
+}
+
+/**
+ * The targets by which the call has come to its present one, the last of the history, in order. Others were tried and
+ * left (RFC 7044 section 5: `1.1` when it goes on at `1.2`): who is tried twice has not been forwarded twice.
+ */
+function lineage(history: readonly HistoryInfoEntry[]): HistoryInfoEntry[] {
+  const byIndex = new Map(history.map((entry) => [entry.index, entry]));
+  if (byIndex.has(undefined)) return [...history];
+  const line: HistoryInfoEntry[] = [];
+  for (let entry = history.at(-1); entry !== undefined && !line.includes(entry); ) {
+    line.unshift(entry);
+    const parent = entry.index?.includes('.') ? entry.index.replace(/\.[^.]*$/, '') : '';
+    entry = byIndex.get(entry.mappedFrom ?? parent);
+  }
+  return line;
 }
 
 /**
