@@ -21,7 +21,7 @@ import type { CallerEnd, CallerLeg } from './caller-leg.ts';
 import type { CarrierVoicemail } from './carrier-voicemail.ts';
 import { DeviceLeg, type Inviter } from './device-leg.ts';
 import type { CalledNumber } from './number-directory.ts';
-import { RingMedia } from './ring-media.ts';
+import type { RingMedia } from './ring-media.ts';
 import { callerEnd } from './sip-causes.ts';
 
 /** What every call needs; the same for all of them. */
@@ -50,6 +50,7 @@ export interface ActiveCallOptions {
   arrival: Arrival;
   carrierId: string;
   caller: CallerLeg;
+  ringMedia: RingMedia;
   /** How long the devices ring, milliseconds; as all calls do when undefined. */
   ringTimeoutMs: number | undefined;
   /** For the device legs, one less than the INVITE had. */
@@ -91,8 +92,7 @@ export class ActiveCall {
     const { limits } = options.neighbours;
     const { ringTimeoutMs = limits.ringTimeoutMs } = options;
     this.#core = new Call({ ...limits, ringTimeoutMs }, options.arrivedAt);
-    const { media } = options.neighbours;
-    this.#ringMedia = new RingMedia({ callId: options.id, media, codecs: () => options.caller.codecs });
+    this.#ringMedia = options.ringMedia;
     this.#log = options.neighbours.log.child({ callId: options.id });
   }
 
@@ -327,6 +327,7 @@ export class ActiveCall {
     try {
       await this.#recorded;
     } finally {
+      this.#beside(this.#ringMedia.close());
       this.#options.onFinished(this);
     }
   }

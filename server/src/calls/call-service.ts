@@ -14,6 +14,7 @@ import { CarrierVoicemail, type CarrierVoicemailRules } from './carrier-voicemai
 import type { TrunkNumbers } from './diverted-numbers.ts';
 import { echoCall } from './echo-call.ts';
 import { type CalledNumber, NumberDirectory } from './number-directory.ts';
+import { RingMedia } from './ring-media.ts';
 import { type LoopRules, routingLoop } from './routing-loop.ts';
 import { type Refusal, refusalResponse } from './sip-causes.ts';
 import { type TrunkLimits, TrunkLoad } from './trunk-load.ts';
@@ -217,20 +218,26 @@ export class CallService {
     if (this.#callsOf(number.accountId) >= this.#options.maxConcurrentPerAccount) {
       return refused(number.accountId, 'failed', 'account-busy');
     }
+    const ringMedia = new RingMedia({ callId: id, media: this.#options.media, codecs: () => caller.codecs });
     try {
-      await caller.prepare(id);
+      const prepared = caller.prepare(id);
+      // Beside the caller's: the sooner the devices ring.
+      const devices = this.#options.registrar.availableNow(number.accountId);
+      if (devices.some(({ transport }) => transport !== 'ws')) ringMedia.prepare();
+      await prepared;
       await this.#ring({
         id,
         arrivedAt,
         arrival,
         number,
         caller,
+        ringMedia,
         carrierId: trunk.id,
         ringTimeoutMs: trunk.ringTimeoutSeconds === undefined ? undefined : trunk.ringTimeoutSeconds * 1000,
         maxForwards: maxForwards - 1,
       });
     } catch (error) {
-      await caller.close();
+      await Promise.all([caller.close(), ringMedia.close()]);
       if (!(error instanceof MediaError)) throw error;
       const cause = error.code === 'no-free-port' ? 'no-media' : 'no-common-codec';
       return refused(number.accountId, 'failed', cause);
@@ -243,6 +250,7 @@ export class CallService {
     arrival: Arrival;
     number: CalledNumber;
     caller: CallerLeg;
+    ringMedia: RingMedia;
     carrierId: string;
     ringTimeoutMs: number | undefined;
     maxForwards: number;

@@ -48,7 +48,8 @@ export class CallerLeg implements CarrierLeg {
 
   /** Codecs for the other leg, the one that needs no transcoding first. */
   get codecs(): readonly CodecName[] {
-    const chosen = this.session.offer === undefined ? undefined : firstCodec(this.#sdp);
+    const { offer } = this.session;
+    const chosen = offer === undefined ? undefined : firstCodec(offer);
     return chosen === 'PCMA' ? ['PCMA', 'PCMU'] : trunkCodecs;
   }
 
@@ -147,8 +148,9 @@ function goneBy(end: SessionEnd): CallerGone {
   return end.by === 'peer' || end.by === 'us' ? 'caller-hung-up' : 'carrier-lost';
 }
 
-/** The codec that an answer of ours chose: its first payload type (RFC 3551 table 4). */
+/** The codec that our answer to an offer will choose: the first that trunks speak (RFC 3551 table 4). */
 function firstCodec(sdp: string): CodecName | undefined {
-  const payloadType = /^m=audio \d+ \S+ (\d+)/m.exec(sdp)?.[1];
-  return payloadType === '8' ? 'PCMA' : payloadType === '0' ? 'PCMU' : undefined;
+  const payloadTypes = /^m=audio \d+ \S+ ([\d ]+)/m.exec(sdp)?.[1]?.split(' ') ?? [];
+  const first = payloadTypes.find((type) => type === '8' || type === '0');
+  return first === undefined ? undefined : first === '8' ? 'PCMA' : 'PCMU';
 }

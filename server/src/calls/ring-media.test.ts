@@ -47,3 +47,18 @@ test('without a free port nobody is offered anything, and the next one may have 
   await offered.release();
   expect(media.open).toEqual([]);
 });
+
+test('what was prepared is offered to the first, or closed when nobody rings', async () => {
+  const { media, ringing } = started();
+  ringing.prepare();
+  const offered = await ringing.offer('rtp');
+  expect(media.legs).toEqual([offered.leg]);
+  await ringing.close();
+  expect(media.open).toHaveLength(1);
+  await offered.release();
+  ringing.prepare();
+  await ringing.close();
+  await ringing.close();
+  expect(media.legs).toHaveLength(2);
+  expect(media.open).toEqual([]);
+});

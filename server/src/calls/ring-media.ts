@@ -30,6 +30,20 @@ export class RingMedia {
     this.#options = options;
   }
 
+  /** Opens the media of softphones before it is known that one will ring. */
+  prepare(): void {
+    // What goes wrong is told to the first that is to ring.
+    this.#open().opened.catch(() => undefined);
+  }
+
+  /** Closes what was prepared and offered to nobody. Idempotent. */
+  async close(): Promise<void> {
+    const shared = this.#shared;
+    if (shared === undefined || shared.users > 0) return;
+    this.#shared = undefined;
+    await shared.opened.then(({ leg }) => leg.close()).catch(() => undefined);
+  }
+
   /** @throws MediaError */
   async offer(kind: 'rtp' | 'webrtc'): Promise<OfferedMedia> {
     const { callId, media, codecs } = this.#options;
@@ -37,8 +51,16 @@ export class RingMedia {
       const own = await media.openDescribedLeg({ callId, kind, codecs: ['opus', ...codecs()] });
       return { ...own, release: async () => void (await own.leg.close()) };
     }
-    this.#shared ??= { opened: media.openDescribedLeg({ callId, kind, codecs: codecs() }), users: 0 };
-    return this.#use(this.#shared);
+    return this.#use(this.#open());
+  }
+
+  #open(): Shared {
+    const { callId, media, codecs } = this.#options;
+    this.#shared ??= {
+      opened: media.openDescribedLeg({ callId, kind: 'rtp', codecs: codecs() }),
+      users: 0,
+    };
+    return this.#shared;
   }
 
   async #use(shared: Shared): Promise<OfferedMedia> {
