@@ -2,12 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { measureCalls } from './load/calls.ts';
 import { measureMedia } from './load/media.ts';
+import { measureRegistrations } from './load/registrations.ts';
 import { measureSoak } from './load/soak.ts';
 
 /** What `npm run bench` measures, by the names it takes on the command line. */
 const benches: Record<string, () => Promise<void>> = {
   calls: measureCalls,
   media: measureMedia,
+  registrations: measureRegistrations,
   soak: measureSoak,
 };
 /** These take so long that they have to be asked for. */
