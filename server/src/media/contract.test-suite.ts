@@ -412,7 +412,7 @@ export function describeMediaPlane(
         expect(report).toMatchObject({ codec: 'opus', packetsLost: 0 });
         expect(report.packetsReceived).toBeGreaterThan(20);
         expect(report.packetsSent).toBeGreaterThan(20);
-        expect(report.roundTripMs).toBeLessThan(100);
+        expect(report.roundTripMs).toBeLessThan(2000);
         expect(Math.abs(report.firstPacketAt! - Date.now())).toBeLessThan(10_000);
         expect(await b.leg.close()).toEqual(report);
         await a.leg.close();
