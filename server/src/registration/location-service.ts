@@ -156,7 +156,13 @@ export class LocationService {
       const device = this.#table.get(deviceId);
       if (device === undefined) return;
       const { bindings } = device;
-      await this.#change(device, [], 'removed');
+      try {
+        await this.#change(device, [], 'removed');
+      } catch (error) {
+        // Whoever is signed out is not reached any more, also when the store cannot be told.
+        this.#options.log.error({ err: error }, 'cannot note that a device was removed');
+        this.#apply(device, [], 'removed');
+      }
       for (const { flow } of bindings) flow?.close();
     });
   }
@@ -172,13 +178,23 @@ export class LocationService {
 
   /** Stores, then uses, then tells. Runs in the device's queue. */
   async #change(identity: DeviceIdentity, wanted: WantedBinding[], why: UnregisteredWhy): Promise<void> {
-    const { deviceId, accountId } = identity;
-    const { fabric, now } = this.#options;
-    const before = this.#table.get(deviceId)?.bindings ?? [];
-    const changes = bindingChanges(before, wanted, { registers: why === 'logout', now: now() });
+    const { deviceId } = identity;
+    const now = this.#options.now();
+    const changes = bindingChanges(this.bindingsOf(deviceId), wanted, { registers: why === 'logout', now });
     await this.#bindings.save(deviceId, changes);
     // The connection may have closed while we wrote; its own end comes too late then.
     const alive = wanted.filter((binding) => !binding.flow?.closed);
+    this.#apply(identity, alive, why);
+    if (alive.length < wanted.length) {
+      const dead = wanted.filter((binding) => !alive.includes(binding));
+      await this.#bindings.save(deviceId, { bound: [], gone: dead, seenAt: undefined });
+    }
+  }
+
+  #apply(identity: DeviceIdentity, alive: readonly WantedBinding[], why: UnregisteredWhy): void {
+    const { deviceId, accountId } = identity;
+    const { fabric } = this.#options;
+    const before = this.bindingsOf(deviceId);
     const { lost, found } = reachabilityNews(before, alive);
     const { device, bound, gone } = this.#table.set(identity, alive);
     for (const binding of gone) this.#liveness?.forget(binding);
@@ -186,10 +202,6 @@ export class LocationService {
     this.#scheduleExpiry(device);
     if (lost) fabric.publish('device.unregistered', { accountId, deviceId, why });
     if (found) fabric.publish('device.registered', { accountId, deviceId });
-    if (alive.length < wanted.length) {
-      const dead = wanted.filter((binding) => !alive.includes(binding));
-      await this.#bindings.save(deviceId, { bound: [], gone: dead, seenAt: undefined });
-    }
   }
 
   /** For its end. A REGISTER is as good as an answer. */
@@ -259,7 +271,10 @@ export class LocationService {
 
   #expire(deviceId: string): void {
     const now = this.#options.now();
-    this.#drop(deviceId, 'expired', (binding) => binding.expiresAt <= now);
+    const expired = (binding: LiveBinding) => binding.expiresAt <= now;
+    const why = this.bindingsOf(deviceId).some(expired) ? 'expired' : 'connection-lost';
+    // Those of a closed connection are here only when the store could not be told at once.
+    this.#drop(deviceId, why, (binding) => expired(binding) || binding.flow?.closed === true);
   }
 }
 

@@ -494,6 +494,15 @@ describe('going away (R-REG-LOST)', () => {
     expect((await register()).status).toBe(401);
   });
 
+  test('a device that is removed is not reached any more, also when the store cannot be told', async () => {
+    await register();
+    await store.destroy();
+    fabric.publish('device.removed', { accountId: 'ann', deviceId: 'one' });
+    await clock.advance(100);
+    expect(await contacts()).toEqual([]);
+    expect(events).toEqual(['registered one', 'removed one']);
+  });
+
   test('after a restart UDP bindings are there, those of connections are not', async () => {
     await register();
     await register({ user: 'dtwo', protocol: 'tcp' });

@@ -72,6 +72,30 @@ describe('TimingWheel', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('waits longer than a timer can', async () => {
+    const delays: number[] = [];
+    const patient = new TimingWheel<'slot', Item>({
+      clock: {
+        now: () => clock.now(),
+        clearTimeout: (handle) => clock.clearTimeout(handle),
+        setTimeout: (callback, delayMs) => {
+          delays.push(delayMs);
+          return clock.setTimeout(callback, delayMs);
+        },
+      },
+      slotMs: 1000,
+      field: 'slot',
+      due: ({ name }) => calls.push([name, clock.now() - start]),
+    });
+    patient.schedule(item('far'), start + 40 * 86_400_000);
+    await clock.advance(40 * 86_400_000 - 1);
+    expect(calls).toEqual([]);
+    await clock.advance(1);
+    expect(calls).toEqual([['far', 40 * 86_400_000]]);
+    expect(Math.max(...delays)).toBeLessThan(2 ** 31);
+    patient.close();
+  });
+
   it('lets whoever is called cancel the next and come again', async () => {
     const [a, b] = [item('a'), item('b')];
     wheel.close();

@@ -12,6 +12,9 @@ export interface TimingWheelOptions<K extends string, T> {
   due: (item: T) => void;
 }
 
+/** Timers of Node hold 24 days; and a clock that was set should not be noticed only then. */
+const longestTimerMs = 3_600_000;
+
 /**
  * Calls back a great many, each at its time, with one timer for all. Whoever waits costs one field and a place in a
  * set; there is no timer and no closure for each (a million of those is what a registrar has).
@@ -68,7 +71,8 @@ export class TimingWheel<K extends string, T extends Record<K, number>> {
     const { clock, slotMs } = this.#options;
     clock.clearTimeout(this.#timer);
     this.#armedFor = slot;
-    this.#timer = clock.setTimeout(() => this.#turn(), Math.max(0, slot * slotMs - this.#now()));
+    const delayMs = Math.max(0, slot * slotMs - this.#now());
+    this.#timer = clock.setTimeout(() => this.#turn(), Math.min(delayMs, longestTimerMs));
   }
 
   #disarm(): void {
