@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ToneDetector } from '@ringthrough/rtp';
 import type { NetworkHost } from './network.ts';
 import type { SipCredentials } from './person.ts';
-import { freePort } from './ports.ts';
+import { freePair, freePort } from './ports.ts';
 import { Process, until } from './process.ts';
 
 export interface BaresipOptions {
@@ -59,7 +59,10 @@ export class Baresip {
   static async start(options: BaresipOptions): Promise<Baresip> {
     const { speaks, on } = options;
     const folder = mkdtempSync(join(tmpdir(), 'baresip-'));
-    const [sipPort, controlPort] = [await freePort(), await freePort()];
+    // It takes the next port for TLS, wanted or not.
+    const sipPort = await freePair();
+    let controlPort = await freePort();
+    while (controlPort === sipPort || controlPort === sipPort + 1) controlPort = await freePort();
     const address = on?.address ?? '127.0.0.1';
     const sipListen = `${address}:${sipPort}\n${on ? '' : 'net_interface 127.0.0.1'}`;
     writeFileSync(join(folder, 'config'), config(folder, speaks, sipListen, `${address}:${controlPort}`));

@@ -9,6 +9,14 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** The first of two consecutive ports that were free for TCP a moment ago, the first one for UDP as well. */
+export async function freePair(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (await tcpIsFree(port + 1)) return port;
+  }
+}
+
 /** First of `count` consecutive ports free for UDP, even (RTP takes even ports, RFC 3550 section 11). */
 export async function freeRange(count: number): Promise<number> {
   for (;;) {
@@ -28,6 +36,14 @@ function freeTcpPort(): Promise<number> {
         address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
       );
     });
+  });
+}
+
+function tcpIsFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 
