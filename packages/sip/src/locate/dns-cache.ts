@@ -47,11 +47,17 @@ export class DnsCache implements Resolver {
       this.#put(this.#entries, key, known);
       return known.answer.records as DnsRecords[T];
     }
+    const stale = known && known.until + this.#options.staleMs > now ? known.answer : undefined;
+    const asked = this.#ask(key, name, type);
+    // RFC 8767 section 5: that nobody answers has been waited for once.
+    if (stale && this.#failed.has(key)) {
+      asked.catch(() => {});
+      return stale.records as DnsRecords[T];
+    }
     try {
-      const answer = await this.#ask(key, name, type);
-      return answer.records as DnsRecords[T];
+      return (await asked).records as DnsRecords[T];
     } catch (error) {
-      if (known && known.until + this.#options.staleMs > now) return known.answer.records as DnsRecords[T];
+      if (stale) return stale.records as DnsRecords[T];
       throw error;
     }
   }

@@ -106,7 +106,7 @@ export class DnsClient implements DnsSource {
     const id = randomInt(0x1_0000);
     return new Promise((resolve, reject) => {
       const end = (result: DnsReply<T> | DnsError | undefined) => {
-        this.#open.delete(end);
+        if (!this.#open.delete(end)) return;
         clearTimeout(timer);
         stop();
         if (result instanceof DnsError) reject(result);
@@ -140,15 +140,14 @@ type Exchange = (
 
 const overUdp: Exchange = (server, query, { message, failed }) => {
   const socket = createSocket(isIPv6(server.host) ? 'udp6' : 'udp4');
-  let closed = false;
   socket.on('error', failed);
   socket.on('message', message);
-  // Connected: only this server's datagrams come in, and a port that nobody listens on is known at once.
-  socket.connect(server.port, server.host, () => {
-    if (!closed) socket.send(query);
-  });
+  // Connected: only this server's datagrams come in, and a port that nobody listens on is known at once. A callback of
+  // `connect` would also be called when there is no way to the server.
+  socket.once('connect', () => socket.send(query));
+  socket.connect(server.port, server.host);
   return () => {
-    closed = true;
+    socket.removeAllListeners('connect');
     socket.close();
   };
 };

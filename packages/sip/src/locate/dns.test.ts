@@ -175,6 +175,18 @@ describe('the DNS client', () => {
     expect(answer.records).toEqual(['192.0.2.4']);
   });
 
+  it('asks the next server when there is no way to one, such as without a network', async () => {
+    const good = await udpServer(address('192.0.2.4'));
+    // No socket may connect to the broadcast address.
+    const servers = ['255.255.255.255', `127.0.0.1:${good.port}`];
+    const made = new DnsClient({ servers, timeoutMs: 10_000, attempts: 1 });
+    closing.push(() => made.close());
+    expect((await made.ask('sip.example.com', 'A')).records).toEqual(['192.0.2.4']);
+    const alone = new DnsClient({ servers: servers.slice(0, 1), timeoutMs: 10_000, attempts: 1 });
+    closing.push(() => alone.close());
+    await expect(alone.ask('sip.example.com', 'A')).rejects.toMatchObject({ code: 'TIMEOUT' });
+  });
+
   it('follows aliases to other questions, but not for ever', async () => {
     const { port } = await udpServer((query) => {
       const name = query.questions?.[0]?.name ?? '';
@@ -250,6 +262,22 @@ describe('what is remembered of the DNS', () => {
     expect(source.asked).toHaveLength(2);
     await clock.advance(30_001);
     await expect(cache.resolve('a', 'A')).rejects.toThrow('TIMEOUT');
+  });
+
+  it('serves at once while nobody answers, after one has waited for that; the next answer counts', async () => {
+    const { source, clock, cache } = open();
+    await cache.resolve('a', 'A');
+    source.reply = async () => Promise.reject(new Error('TIMEOUT'));
+    await clock.advance(10_000);
+    await cache.resolve('a', 'A');
+    let answer = (_answer: DnsAnswer) => {};
+    source.reply = () => new Promise((resolve) => (answer = resolve));
+    await clock.advance(5_000);
+    expect(await cache.resolve('a', 'A')).toEqual(['192.0.2.1']);
+    expect(source.asked).toHaveLength(3);
+    answer({ records: ['192.0.2.2'], ttlMs: 10_000 });
+    await clock.advance(0);
+    expect(await cache.resolve('a', 'A')).toEqual(['192.0.2.2']);
   });
 
   it('is bounded: the answer that was used least recently goes', async () => {
