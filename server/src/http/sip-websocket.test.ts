@@ -176,6 +176,20 @@ describe('SipWebSocket', () => {
     expect(await from('192.0.2.9, 192.0.2.2')).toBe(503);
   });
 
+  it('says who the client is; X-Forwarded-For is a trusted proxy’s word only, and an address', async () => {
+    const forwarded = { 'x-forwarded-for': '192.0.2.9, 192.0.2.1' };
+    await opened('/sip', ['sip'], forwarded);
+    await sip.close();
+    http.close();
+    const untrusted = attached[0]?.remote.address;
+    await open('http: { trustedProxies: ["127.0.0.1"] }');
+    await opened('/sip', ['sip'], forwarded);
+    await opened('/sip', ['sip'], { 'x-forwarded-for': 'unknown' });
+    await opened('/sip', ['sip']);
+    const trusted = attached.map(({ remote }) => remote.address);
+    expect([untrusted, ...trusted]).toEqual(['127.0.0.1', '192.0.2.1', '127.0.0.1', '127.0.0.1']);
+  });
+
   it('says who came over TLS; X-Forwarded-Proto is a trusted proxy’s word only', async () => {
     const forwarded = { 'x-forwarded-proto': 'https' };
     await opened('/sip', ['sip'], forwarded);

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import proxyAddr from '@fastify/proxy-addr';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -17,7 +17,9 @@ export interface SipWebSocketOptions {
 
 /** Who is at the other end. */
 export interface WebSocketRemote {
+  /** Of the client, also behind a trusted proxy: wrong passwords are held against it, and not against the proxy. */
   address: string;
+  /** Of the connection. */
   port: number;
   /** It came over TLS, to us or to a trusted proxy. */
   secure: boolean;
@@ -121,7 +123,10 @@ export class SipWebSocket {
 
   /** Of the client, also behind a trusted proxy: as Fastify has it for requests. */
   #addressOf(request: IncomingMessage): string {
-    return request.socket.remoteAddress === undefined ? '' : proxyAddr(request, this.#isTrusted);
+    const { remoteAddress = '' } = request.socket;
+    if (remoteAddress === '') return '';
+    const named = proxyAddr(request, this.#isTrusted);
+    return isIP(named) === 0 ? remoteAddress : named;
   }
 
   #isSecure({ socket, headers }: IncomingMessage): boolean {
@@ -140,11 +145,12 @@ export class SipWebSocket {
   }
 
   #accept(client: WebSocket, request: IncomingMessage): void {
-    const { remoteAddress = '', remotePort = 0 } = request.socket;
-    this.#count(client, clientAddress(this.#addressOf(request)));
+    const { remotePort = 0 } = request.socket;
+    const address = this.#addressOf(request);
+    this.#count(client, clientAddress(address));
     this.#watch(client);
     const secure = this.#isSecure(request);
-    const flow = this.#options.attach(client, { address: remoteAddress, port: remotePort, secure });
+    const flow = this.#options.attach(client, { address, port: remotePort, secure });
     this.#expectRegistration(client, flow);
   }
 
