@@ -185,6 +185,14 @@ describe('a trunk by digest', () => {
     expect(trunks.challenge(invite(), from)).toBeUndefined();
   });
 
+  it.each([
+    ['DE', '+4930123456', '030123456'],
+    ['US', '+14155559000', '4155559000'],
+  ])('that dials as in its country (%s) is challenged, too', (country, cNumber, dialled) => {
+    const trunks = open({ ...carrier('d', [{ digest, numberFormat: 'national' }], cNumber), country });
+    expect(challengeOf(trunks, flow('203.0.113.99'), invite(dialled))).not.toBe('');
+  });
+
   it('is no stranger for a while once it has given the right password', () => {
     const trunks = make();
     const from = flow('203.0.113.99');

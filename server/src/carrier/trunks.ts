@@ -11,6 +11,7 @@ import { type TrunkConfig, trunkIdAt } from '../config.ts';
 import type { Carrier } from './catalogue.ts';
 import { type AddressBlock, addressBlock, canonicalAddress, plainAddress } from './cidr.ts';
 import { applyHeaderRules } from './header-rules.ts';
+import { formatNumber } from './number-format.ts';
 
 /** A carrier by way of one of its trunks. */
 export interface CarrierTrunk extends Carrier {
@@ -77,7 +78,7 @@ export class Trunks {
     );
     this.#others = known.filter((entry) => !isSingle(entry));
     const challenged = known.filter(({ digest }) => digest !== undefined);
-    this.#cNumbers = new Set(challenged.map(({ trunk }) => trunk.cNumber.replace(/\D/g, '')));
+    this.#cNumbers = new Set(challenged.flatMap(({ trunk }) => dialledForms(trunk)));
   }
 
   /** The trunk that this request comes from; undefined: from a stranger, or from a trunk that has yet to prove itself. */
@@ -174,6 +175,11 @@ const isSingle = ({ trunk }: Entry): boolean =>
 function weightOf({ block, port, domain, digest }: Entry): number {
   const proof = (domain === undefined ? 0 : 4_000) + (digest === undefined ? 0 : 2_000);
   return proof + (port === undefined ? 0 : 1_000) + (block?.length ?? 0);
+}
+
+/** The digits that a switch may dial for the C number. */
+function dialledForms({ cNumber, country }: Carrier): string[] {
+  return [cNumber, formatNumber(cNumber, 'national', country)].map((number) => number.replace(/\D/g, ''));
 }
 
 function entryOf(
