@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { keepPorts } from './pcapng.ts';
 import { Process, until } from './process.ts';
 
 /** A port of ours whose traffic is to be looked at. */
@@ -114,8 +115,9 @@ export class Capture {
     await this.#dumpcap.stop('SIGINT');
     const dropped = /dropped on interface[^:]*: \d+\/(\d+)/.exec(this.#dumpcap.output)?.[1];
     if (dropped !== undefined && dropped !== '0') throw new Error(`the capture lost ${dropped} packets`);
-    const file = join(this.folder, 'loopback.pcapng');
     if (ports.length === 0) return { sipFrames: 0, byTransport: {}, complaints: [] };
+    const file = join(this.folder, 'ours.pcapng');
+    await keepPorts(join(this.folder, 'loopback.pcapng'), file, new Set(ports.map(({ port }) => port)));
     const how = [...this.#decode(ports), '-r', file];
     const ours = sourceFilter(ports);
     const fields = ['frame.number', 'frame.protocols', '_ws.malformed', '_ws.expert.severity'];
