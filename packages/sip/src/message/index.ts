@@ -5,7 +5,7 @@ export {
   type SipParseErrorCode,
   sipParseError,
 } from './errors.ts';
-export { isToken, quote, splitList, unquote } from './grammar.ts';
+export { formatParams, isToken, quote, splitList, unquote } from './grammar.ts';
 export { SipHeaders, type SipHeadersInit } from './headers.ts';
 export { defaultSipLimits, type SipLimits } from './limits.ts';
 export { type SipMessage, type SipMessageInit, SipRequest, SipResponse } from './message.ts';

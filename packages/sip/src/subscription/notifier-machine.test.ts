@@ -128,6 +128,7 @@ describe('RFC 6665 4.2: a subscription as its notifier has it', () => {
     ['4.2.2: so does a timeout', 'Telling', notified(408), 32_000, 'cancel expiry, ended refused'],
     ['4.2.2: so does any refusal', 'Telling', notified(405), 100, 'cancel expiry, ended refused'],
     ['4.2.2: unless it says when to try again', 'Telling', notified(503, 30), 100, 'arm retry 30100'],
+    ['4.2.2: but not at once, for ever', 'Telling', notified(503, 0), 100, 'arm retry 1100'],
     ['481 ends it whatever else it says', 'Telling', notified(481, 30), 100, 'cancel expiry, ended refused'],
     [
       'the retry tells the whole state',

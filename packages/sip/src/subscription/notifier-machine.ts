@@ -42,6 +42,9 @@ export type NotifierOutput =
   | { type: 'cancel'; timer: NotifierTimer }
   | { type: 'ended'; how: SubscriptionEnd };
 
+/** Whoever refuses and says "at once" must not keep us busy. */
+const shortestRetrySeconds = 1;
+
 /**
  * One subscription as its notifier has it, RFC 6665 section 4.2. Without I/O and clock: each input returns the outputs
  * that the driver carries out; after the end it returns nothing.
@@ -164,7 +167,7 @@ export class NotifierMachine {
       // The subscriber has asked again meanwhile.
       this.#tellWaiting(now);
     } else {
-      this.#arm('retry', now + retryAfterSeconds * 1000);
+      this.#arm('retry', now + Math.max(retryAfterSeconds, shortestRetrySeconds) * 1000);
     }
   }
 

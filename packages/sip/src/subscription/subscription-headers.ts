@@ -1,4 +1,4 @@
-import { parseExpires, parseValueParams, type SipHeaders } from '../message/index.ts';
+import { formatParams, parseExpires, parseValueParams, type SipHeaders } from '../message/index.ts';
 
 /** Why a subscription is over, RFC 6665 section 4.1.3; peers may give reasons of their own. */
 export type TerminationReason =
@@ -40,9 +40,9 @@ export function sameEvent(a: EventName | undefined, b: EventName | undefined): b
   return a !== undefined && b !== undefined && a.package === b.package && a.id === b.id;
 }
 
-/** The value of an Event header. */
+/** The value of an Event header. The id is a peer's text, quoted where it has to be. */
 export function formatEvent(event: EventName): string {
-  return event.id === undefined ? event.package : `${event.package};id=${event.id}`;
+  return event.id === undefined ? event.package : event.package + formatParams(new Map([['id', event.id]]));
 }
 
 /** Undefined when malformed. */

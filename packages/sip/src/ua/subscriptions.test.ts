@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SipRequest } from '../message/index.ts';
+import { SipRequest, serializeMessage } from '../message/index.ts';
 import type { SubscriberEnd } from '../subscription/index.ts';
 import { MemoryNetwork, RawPeer, VirtualClock } from '../testing/index.ts';
 import { SipStack } from './sip-stack.ts';
@@ -194,6 +194,24 @@ describe('RFC 6665 4.2: as notifier', () => {
     const { headers } = peer.lastResponse(200);
     expect(headers.get('Allow-Events')).toBe('lines');
     expect(headers.getAll('Allow')).toContain('SUBSCRIBE');
+  });
+
+  it('an id that is no token, such as one with a NUL, comes back as it was given', async () => {
+    const text = Buffer.from(serializeMessage(subscribe(600, { Event: 'lines;id=here' }))).toString();
+    peer.send(text.replace('id=here', 'id="a\\\0b;c"'));
+    await clock.advance(10);
+    expect(peer.news()).toEqual(['200 SUBSCRIBE', 'NOTIFY']);
+    expect(peer.lastRequest('NOTIFY').headers.get('Event')).toBe('lines;id="a\\\0b;c"');
+    await takeNotify();
+    expect(subscription?.ended).toBe(false);
+  });
+
+  it('a NOTIFY that cannot be put on the wire ends the subscription and nothing else', async () => {
+    state = () => ({ contentType: 'text/lines\r\nX: y', body: '' });
+    expect(await send(subscribe(600))).toEqual(['200 SUBSCRIBE']);
+    expect(ends).toEqual(['lost']);
+    expect(stack.counters.listenerErrors).toBe(1);
+    (stack.counters as { listenerErrors: number }).listenerErrors = 0;
   });
 
   it('in its dialog: another event is not there, other requests are refused, an old one is out of order', async () => {

@@ -132,7 +132,9 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
         this.#answer(output);
         return;
       case 'notify':
-        this.#leaving = this.#leaving.then(() => this.#notify(output.cause, output.state));
+        this.#leaving = this.#leaving
+          .then(() => this.#notify(output.cause, output.state))
+          .catch((error: unknown) => this.#broken(error));
         return;
       case 'arm':
         this.#arm(output.timer, output.at);
@@ -187,6 +189,13 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
     if (body === undefined && cause === 'change') this.#input({ type: 'unchanged' });
     // What is over does not go on for a change that was to be told before.
     else if (!this.ended || state.state === 'terminated') this.#send(state, body);
+  }
+
+  /** A NOTIFY cannot be put on the wire: there will be no other. */
+  #broken(error: unknown): void {
+    this.#context.counters.listenerErrors++;
+    this.#context.log.error({ error: String(error) }, 'a NOTIFY cannot be sent');
+    this.#input({ type: 'lost' });
   }
 
   #send(state: SubscriptionState, body: NotifyBody | undefined): void {
