@@ -143,9 +143,10 @@ export class ActiveCall {
 
   /** These are the addresses of a device now: new ones ring, ringing ones that are gone stop. */
   deviceChanged(deviceId: string, addresses: readonly DeviceAddress[], why: DeviceLoss | undefined): void {
-    const live = new Set(addresses.map((address) => address.contactUri));
+    const flows = addresses.flatMap((address) => [address, ...(address.otherFlows ?? [])]);
+    const live = new Set(flows.map((address) => address.contactUri));
     for (const leg of [...this.#legs.values()]) {
-      leg.foundAt(addresses);
+      leg.foundAt(flows);
       const { device } = leg;
       if (why === undefined || device.deviceId !== deviceId || live.has(device.contactUri)) continue;
       this.post({ type: 'device-unregistered', deviceId, contactUri: device.contactUri, why });

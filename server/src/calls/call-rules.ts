@@ -32,13 +32,17 @@ export function whenNobodyIsLeft(legs: CallLegs): HandOverReason | 'wait' {
   return verdicts.includes('refused') ? 'busy' : 'failed';
 }
 
-/** Whether a device that has registered is to ring: it has not refused, and this contact does not ring already. */
+/** Whether a device that has registered is to ring: it has not refused, and does not ring already. */
 export function mayJoin(legs: CallLegs, device: RingTarget): boolean {
   return legs
     .ofDevice(device.deviceId)
-    .every(
-      (leg) => leg.verdict !== 'refused' && !(isAlive(leg) && leg.device.contactUri === device.contactUri),
-    );
+    .every((leg) => leg.verdict !== 'refused' && !(isAlive(leg) && isSameTelephone(leg.device, device)));
+}
+
+/** Of several flows to one UA one rings (RFC 5626 section 5.3), whatever their contacts. */
+function isSameTelephone(one: RingTarget, other: RingTarget): boolean {
+  if (one.contactUri === other.contactUri) return true;
+  return one.instance !== undefined && one.instance === other.instance;
 }
 
 /** Why the caller is gone: by itself, or because its network has given the call to somebody else. */

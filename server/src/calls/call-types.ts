@@ -9,6 +9,8 @@ export type { CallOutcome, HandOverReason };
 export interface RingTarget {
   deviceId: string;
   contactUri: string;
+  /** RFC 5626: the UA, where it registers flows. */
+  instance?: string;
 }
 
 export type CallState = 'arrived' | 'ringing' | 'connecting' | 'connected' | 'alerting' | 'ended';

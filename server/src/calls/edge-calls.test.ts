@@ -23,7 +23,13 @@ afterEach(async () => {
 });
 
 /** The device registers through an edge proxy; with a flow, as RFC 5626 says. */
-async function register(device: TestDevice, edge: EdgeProxy, regId?: number): Promise<void> {
+async function register(
+  device: TestDevice,
+  edge: EdgeProxy,
+  regId?: number,
+  host = '192.168.1.7',
+  expires = 300,
+): Promise<void> {
   const user = device.id.replace('device', 'd');
   cseq += 2;
   const flow = regId === undefined ? '' : `;+sip.instance="<urn:uuid:${user}>";reg-id=${regId}`;
@@ -33,8 +39,9 @@ async function register(device: TestDevice, edge: EdgeProxy, regId?: number): Pr
       ['To', `<sip:${user}@localhost>`],
       ['Call-ID', `reg-${user}-${regId}`],
       ['CSeq', `${cseq} REGISTER`],
-      ['Contact', `<sip:${user}@192.168.1.7:5060>${flow}`],
+      ['Contact', `<sip:${user}@${host}:5060>${flow}`],
       ['Supported', 'path, outbound'],
+      ['Expires', String(expires)],
     ],
   });
   const credentials = { username: user, password: `secret of ${device.id}` };
@@ -123,6 +130,32 @@ describe('RFC 5626 5.3: a device with two flows', () => {
     caller.session.bye();
     await world.settled();
   });
+
+  it.each([
+    [1, 2],
+    [2, 1],
+  ])(
+    'with contacts of their own: flow %i rings, and flow %i that comes then does not',
+    async (first, then) => {
+      const device = await world.device({ register: false });
+      await register(device, edges[0], first, '192.168.1.7');
+      const caller = world.dial();
+      await world.until('it rings', () => device.calls.length === 1);
+      device.call.progress(180);
+      await register(device, edges[1], then, '192.168.1.8');
+      await world.pass(3_000);
+      expect([device.calls.length, methods(edges[0]), methods(edges[1])]).toEqual([1, ['INVITE'], []]);
+      // Another contact of the device goes: the flow that rings is still there.
+      await register(device, edges[1], undefined, '192.168.1.9');
+      await world.until('that rings, too', () => device.calls.length === 2);
+      await register(device, edges[1], undefined, '192.168.1.9', 0);
+      await world.pass(1_000);
+      expect(methods(edges[0])).toEqual(['INVITE']);
+      expect(methods(edges[1])).toEqual(['INVITE', 'CANCEL', 'ACK']);
+      caller.session.cancel();
+      await world.settled();
+    },
+  );
 
   it('430: rings through the other one', async () => {
     const device = await world.device({ register: false });

@@ -1,7 +1,7 @@
 import { parseUri, type Target } from '@ringthrough/sip';
 import { parseAddress } from './address-text.ts';
 import type { LiveBinding } from './binding-table.ts';
-import { oneFlowEach } from './outbound.ts';
+import { oneFlowEach, parseFlowKey } from './outbound.ts';
 import { firstHop, routeOf } from './path.ts';
 
 /** Where and how to send an INVITE for a device. */
@@ -10,6 +10,8 @@ export interface DeviceAddress {
   deviceName: string;
   sipUser: string;
   contactUri: string;
+  /** RFC 5626: the UA, where it registers flows; another address with the same one is the same telephone. */
+  instance?: string;
   target: Target;
   /** Of the device; behind an edge proxy what its contact says: `ws` is a browser. */
   transport: 'udp' | 'tcp' | 'tls' | 'ws';
@@ -33,7 +35,11 @@ export interface RegisteredContact {
 /** Undefined when the connection of the binding is gone. */
 export function addressOf(binding: LiveBinding): DeviceAddress | undefined {
   const { deviceId, deviceName, sipUser } = binding.device;
-  const common = { deviceId, deviceName, sipUser, contactUri: binding.contactUri };
+  const instance = binding.flowKey === '' ? undefined : parseFlowKey(binding.flowKey)?.instance;
+  const common = {
+    ...{ deviceId, deviceName, sipUser, contactUri: binding.contactUri },
+    ...(instance === undefined ? {} : { instance }),
+  };
   if (binding.path !== undefined) {
     const target: Target = {
       uri: firstHop(binding.path),
