@@ -1,7 +1,7 @@
 import { type DigestAlgorithm, DigestServer, type Flow, type SipRequest } from '@ringthrough/sip';
 import { challengesThatFit } from './challenge-size.ts';
 import type { DeviceDirectory } from './device-directory.ts';
-import type { DeviceIdentity } from './device-identity.ts';
+import type { DeviceIdentity, DeviceWithSecret } from './device-identity.ts';
 import type { GuardStats, SourceGuard } from './source-guard.ts';
 
 export interface AuthenticatorOptions {
@@ -69,10 +69,14 @@ export class Authenticator {
     // A datagram's source is easily forged: only who received the challenge there may answer it. Otherwise a device
     // could register the address of a trunk, whose calls would be taken for its own, or of somebody to be flooded.
     const client = flow.protocol === 'udp' ? flow.remote.host : '';
-    const username = this.#digest.usernameOf(request);
-    const found = username === undefined ? undefined : directory.bySipUser(username);
-    const device = await found;
-    const verdict = this.#digest.verify(request, () => device?.ha1, client);
+    let found: ReturnType<DeviceDirectory['bySipUser']> | undefined;
+    let device: DeviceWithSecret | undefined;
+    const lookUp = async (username: string) => {
+      found = directory.bySipUser(username);
+      device = await found;
+      return device?.ha1;
+    };
+    const verdict = await this.#digest.verifyAsync(request, lookUp, client);
     if (verdict.result === 'ok' && device !== undefined) {
       const { ha1: _, ...identity } = device;
       return { ok: true, device: identity };
@@ -80,7 +84,7 @@ export class Authenticator {
     if (verdict.result === 'bad') {
       if (!isEdge(flow) && this.#digest.answersChallenge(request, client)) guard?.failed(flow, knows(flow));
       // The store was asked for a name that nobody has; one that memory knows must not answer sooner.
-      if (username !== undefined && device !== undefined && device === found) await directory.read(username);
+      if (device !== undefined && device === found) await directory.read(device.sipUser);
     }
     const offered = this.#digest.challenge({ stale: verdict.result === 'stale', client });
     const challenges = this.#fitting(request, flow, offered) ?? offered;
