@@ -14,6 +14,9 @@ import { capabilities } from './incoming.ts';
 import { reliableSequence } from './reliable-provisionals.ts';
 import type { InviteOptions, UacSession } from './types.ts';
 
+/** No call rings at more places; a callee that makes up tags must not make us keep and send ever more. */
+const maxForks = 64;
+
 /** An INVITE of ours, RFC 3261 section 13.2. */
 export class UacInviteSession extends DialogSession implements UacSession {
   readonly callId: string;
@@ -147,6 +150,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
     if (dialog !== this.dialog) {
       // A callee must not send BYE in an early dialog (section 15); that branch of the call is then over.
       this.respond(transaction, 200);
+      this.#early.delete(dialog.remoteTag);
       this.removeDialog(dialog);
       return;
     }
@@ -174,7 +178,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
     const tag = tagOf(response.headers.get('To'));
     const sequence = this.context.reliableProvisional && reliableSequence(response);
     if (tag !== undefined && sequence !== undefined && !this.#isNext(tag, sequence)) return;
-    if (tag !== undefined && !this.#early.has(tag)) {
+    if (tag !== undefined && !this.#early.has(tag) && this.#early.size < maxForks) {
       const dialog = Dialog.ofClient(this.request, response);
       this.#early.set(tag, dialog);
       this.addDialog(dialog);
@@ -228,6 +232,7 @@ export class UacInviteSession extends DialogSession implements UacSession {
       return;
     }
     if (tag === this.dialog?.remoteTag && this.#ackDue !== undefined) return;
+    if (this.#acks.size >= maxForks) return;
     const fork = Dialog.ofClient(this.request, response);
     fork.confirm(response);
     this.#acks.set(tag, this.sendAck(fork, sequenceOf(response)));
