@@ -110,18 +110,8 @@ export class ActiveCall {
 
   /** Rings the devices, or goes to the alerting server when there are none. */
   start(devices: readonly DeviceAddress[]): void {
-    const { caller, arrival, arrivedAt } = this.#options;
-    const { number } = this;
-    this.#opened = this.#neighbours.records.open({
-      id: this.id,
-      accountId: number.accountId,
-      called: number.number,
-      calling: arrival.calling,
-      reason: number.reason,
-      carrierId: this.#options.carrierId,
-      trunkCallId: caller.session.callId,
-      arrivedAt,
-    });
+    const { caller } = this.#options;
+    this.#opened = this.#open();
     this.#beside(this.#opened);
     caller.onGone((gone) => this.post(this.#callerGone(gone)));
     caller.media.on('silent', () => this.#silent(caller));
@@ -305,11 +295,26 @@ export class ActiveCall {
     else if (session.state !== 'terminated') session.bye({ headers });
   }
 
+  #open(): Promise<void> {
+    const { number } = this;
+    const { caller, arrival, arrivedAt, carrierId } = this.#options;
+    return this.#neighbours.records.open({
+      id: this.id,
+      accountId: number.accountId,
+      called: number.number,
+      calling: arrival.calling,
+      reason: number.reason,
+      carrierId,
+      trunkCallId: caller.session.callId,
+      arrivedAt,
+    });
+  }
+
   /** Written when the media is closed, so that its numbers are final. */
   async #record(summary: CallSummary): Promise<void> {
     const [carrier, client] = await Promise.all([this.#options.caller.close(), this.#winner?.finish()]);
-    // Failed or not: it was logged, and the end is written all the same.
-    await this.#opened.catch(() => undefined);
+    // Failed or not: it was logged, and the end is written all the same; once more, if there is no row for it yet.
+    await this.#opened.catch(() => this.#open()).catch(() => undefined);
     await this.#neighbours.records.close(this.id, summary, { carrier, client });
     const { outcome, cause, handOver, arrivedAt, endedAt } = summary;
     if (cause === 'answered-by-carrier') {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterEach, describe, expect, test } from 'vitest';
 import { fakeSdp } from './testing/fake-media.ts';
 import { closeWorld, connected, createWorld, onlyRow, ringing, world } from './testing/scenes.ts';
@@ -291,4 +292,19 @@ describe('the caller gives up', () => {
     await world.settled();
     expect(world.sms).toEqual([{ to: numbers.person, text: `You missed a call from ${numbers.caller}.` }]);
   });
+});
+
+test('a call whose arrival could not be written is on record all the same', async () => {
+  await createWorld();
+  const device = await world.device();
+  const full = sql`create trigger full before insert on calls begin select raise(abort, 'full'); end`;
+  await full.execute(world.store);
+  const caller = world.dial();
+  await world.until('it rings', () => device.calls.length === 1);
+  device.answer();
+  await world.until('they talk', () => caller.final?.status === 200);
+  await sql`drop trigger full`.execute(world.store);
+  caller.session.bye();
+  await world.settled();
+  expect(await onlyRow()).toMatchObject({ outcome: 'answered', answered_device_id: device.id });
 });
