@@ -83,10 +83,13 @@ describe('health of a trunk', () => {
     for (const [second, input, change] of steps) expect(health.input(input, second * 1_000)).toBe(change);
   });
 
-  it('that is not asked is up again when its time is over', () => {
+  it('that is not asked is up again when its time is over, and the next call tells', () => {
     const health = new TrunkHealth({ ...rules, asked: false });
     health.input(failed, 0);
     expect(health.isUp(29_999)).toBe(false);
     expect(health.isUp(30_000)).toBe(true);
+    expect(health.input(taken, 31_000)).toBe('up');
+    expect(health.input(taken, 32_000)).toBeUndefined();
+    expect(health.input(failed, 33_000)).toBe('down');
   });
 });

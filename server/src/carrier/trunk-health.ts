@@ -22,6 +22,8 @@ export type HealthInput =
 export class TrunkHealth {
   readonly #rules: HealthRules;
   #up = true;
+  /** What `input` returned last: time alone may have made it up again since. */
+  #told = true;
   #inARow = 0;
   #downUntil = 0;
 
@@ -35,9 +37,9 @@ export class TrunkHealth {
     return this.#up;
   }
 
-  /** @returns what it has become by this; undefined when nothing changed */
+  /** @returns what it has become since the last change that was returned; undefined when nothing changed */
   input(input: HealthInput, now: number): 'up' | 'down' | undefined {
-    const before = this.isUp(now);
+    this.isUp(now);
     switch (input.type) {
       case 'answered':
         this.#answered(now);
@@ -55,7 +57,9 @@ export class TrunkHealth {
         if (this.#up) this.#inARow = 0;
         break;
     }
-    return this.#up === before ? undefined : this.#up ? 'up' : 'down';
+    if (this.#up === this.#told) return undefined;
+    this.#told = this.#up;
+    return this.#up ? 'up' : 'down';
   }
 
   #answered(now: number): void {
