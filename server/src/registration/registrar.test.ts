@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   answerChallenge,
   computeHa1,
@@ -71,10 +74,7 @@ async function newStack(host: string): Promise<SipStack> {
   return created;
 }
 
-beforeEach(async () => {
-  clock = new VirtualClock();
-  network = new MemoryNetwork({ clock });
-  store = await openStore({ path: ':memory:' });
+async function seed(): Promise<void> {
   await store.insertInto('accounts').values({ id: 'ann', password_hash: 'x', created_at: 1 }).execute();
   for (const name of ['one', 'two']) {
     await store
@@ -92,6 +92,13 @@ beforeEach(async () => {
       })
       .execute();
   }
+}
+
+beforeEach(async () => {
+  clock = new VirtualClock();
+  network = new MemoryNetwork({ clock });
+  store = await openStore({ path: ':memory:' });
+  await seed();
   events = [];
   fabric = new LocalFabric((error) => events.push(String(error)));
   fabric.subscribe('device.registered', ({ deviceId }) => events.push(`registered ${deviceId}`));
@@ -333,6 +340,32 @@ describe('who it is', () => {
     expect((await register({ as: 'dtwo' })).status).toBe(403);
     expect(await contacts()).toEqual([]);
   });
+});
+
+test('when the disk does not keep up, a device is asked to come again; nothing is promised', async () => {
+  await store.destroy();
+  const folder = mkdtempSync(join(tmpdir(), 'ringthrough-registrar-'));
+  store = await openStore({ path: join(folder, 'test.db'), maxWaitingWrites: 1 });
+  await seed();
+  await registrar.close();
+  registrar = createRegistrar();
+  await registrar.start();
+  const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const transaction = store.transaction().execute(() => {
+    begun.resolve();
+    return held.promise;
+  });
+  await begun.promise;
+  const account = { id: 'bob', password_hash: 'x', created_at: 1 };
+  const waiting = store.insertInto('accounts').values(account).execute();
+  await new Promise((resolve) => setImmediate(resolve));
+  const response = await register();
+  expect([response.status, response.headers.get('Retry-After')]).toEqual([503, '5']);
+  expect(await contacts()).toEqual([]);
+  held.resolve();
+  await Promise.all([transaction, waiting]);
+  await registrar.close();
+  rmSync(folder, { recursive: true });
 });
 
 describe('going away (R-REG-LOST)', () => {

@@ -6,6 +6,7 @@ import {
   parseUri,
   type SipRequest,
 } from '@ringthrough/sip';
+import { StoreWriteError } from '../store/index.ts';
 import { addressText } from './address-text.ts';
 import { type Authentication, Authenticator, type AuthenticatorOptions } from './authenticator.ts';
 import type { WantedBinding } from './binding-table.ts';
@@ -36,6 +37,9 @@ export interface RegistrarOptions
   /** RFC 5626: told to devices that keep flows; they are not told when absent or 0. */
   flowTimerSeconds?: number;
 }
+
+/** What a device is asked to wait when too many writes do already. */
+const retryAfterSeconds = 5;
 
 /** See `RegistrarOptions.maxCachedDevices`. */
 const defaultCachedDevices = 50_000;
@@ -94,7 +98,12 @@ export class Registrar {
       await this.#locations.inTurn(device.deviceId, () => this.#register(device, incoming));
     } catch (error) {
       this.#options.log.error({ err: error }, 'registration failed');
-      incoming.respond(500);
+      // RFC 3261 section 21.5.4: what the disk cannot keep up with is worth another try.
+      const busy = error instanceof StoreWriteError && error.code === 'overload';
+      incoming.respond(
+        busy ? 503 : 500,
+        busy ? { headers: [['Retry-After', String(retryAfterSeconds)]] } : {},
+      );
     }
   }
 
