@@ -1,12 +1,19 @@
-import type { SipRequest } from '../message/index.ts';
+import type { SipRequest, Via } from '../message/index.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import type { Clock } from '../transport/types.ts';
 import { type AdmissionLimits, AdmissionQueue } from './admission-queue.ts';
 
-/** A new call, or its CANCEL, before anything was done for it. */
-interface NewCall {
+/** A request that came, nothing done for it yet. */
+export interface Arrival {
   request: SipRequest;
+  via: Via;
   flow: BaseFlow;
+}
+
+interface NewCall {
+  key: string;
+  invite: Arrival;
+  cancel: Arrival | undefined;
 }
 
 export interface IntakeOptions {
@@ -14,13 +21,12 @@ export interface IntakeOptions {
   clock: Clock;
   /** Calls back once what has come in so far is read; default: `setImmediate`. */
   afterReading?: ((then: () => void) => void) | undefined;
-  admit(request: SipRequest, flow: BaseFlow): void;
+  admit(invite: Arrival): void;
   /** Answers 503, without keeping anything. */
-  refuse(request: SipRequest, flow: BaseFlow): void;
+  refuse(invite: Arrival): void;
+  /** The CANCEL of an INVITE that was just admitted or refused. */
+  cancel(cancel: Arrival): void;
 }
-
-/** By a glance: taken for the other kind, a request is handled all the same. */
-const hasTag = /;\s*tag\s*=/i;
 
 /** libuv reads so many datagrams of a socket in one turn of the loop; as many mean that more are waiting. */
 const fullTurn = 32;
@@ -29,13 +35,16 @@ const callsPerTurn = 4;
 const refusalsPerTurn = 64;
 
 /**
- * Lets calls in progress go before new ones: responses and requests in dialogs are worked off as they are read, new
- * INVITEs wait until the sockets are empty. So what was begun is finished, however many more want to begin.
+ * Lets calls in progress go before new ones: responses, requests in dialogs, CANCELs and what is sent again are worked
+ * off as they are read, new INVITEs of who may call wait until the sockets are empty. So what was begun is finished,
+ * however many more want to begin.
  */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #queue: AdmissionQueue<NewCall>;
   readonly #afterReading: (then: () => void) => void;
+  /** By the key of its transaction: a call that waits is not one more when its INVITE comes again. */
+  readonly #waiting = new Map<string, NewCall>();
   #scheduled = false;
   #read = 0;
 
@@ -50,18 +59,27 @@ export class Intake {
     this.#read++;
   }
 
-  /** Whether it has to wait: an INVITE outside of a dialog, and a CANCEL that must not overtake its INVITE. */
-  takes({ method, headers }: SipRequest): boolean {
-    if (method === 'CANCEL') return this.#queue.waiting > 0;
-    return method === 'INVITE' && !hasTag.test(headers.get('To') ?? '');
+  /** Whether the INVITE with this transaction key waits. */
+  has(key: string): boolean {
+    return this.#waiting.has(key);
   }
 
-  push(request: SipRequest, flow: BaseFlow): void {
-    if (!this.#queue.push({ request, flow }, this.#options.clock.now())) {
-      this.#options.refuse(request, flow);
+  /** A new call. */
+  push(key: string, invite: Arrival): void {
+    const call: NewCall = { key, invite, cancel: undefined };
+    if (!this.#queue.push(call, this.#options.clock.now())) {
+      this.#options.refuse(invite);
       return;
     }
+    this.#waiting.set(key, call);
     this.#schedule();
+  }
+
+  /** A CANCEL must not overtake its INVITE. False: that one does not wait. */
+  cancel(key: string, cancel: Arrival): boolean {
+    const call = this.#waiting.get(key);
+    if (call) call.cancel = cancel;
+    return call !== undefined;
   }
 
   #schedule(): void {
@@ -76,19 +94,21 @@ export class Intake {
   }
 
   #turn(): void {
-    const { clock, admit, refuse } = this.#options;
+    const { clock, admit, refuse, cancel } = this.#options;
     let calls = this.#read < fullTurn ? callsPerTurn : 1;
     for (let refusals = refusalsPerTurn; calls > 0 && refusals > 0; ) {
       const next = this.#queue.next(clock.now());
       if (!next) return;
-      const { request, flow } = next.item;
-      if (next.admitted || request.method === 'CANCEL') {
+      const call = next.item;
+      this.#waiting.delete(call.key);
+      if (next.admitted) {
         calls--;
-        admit(request, flow);
+        admit(call.invite);
       } else {
         refusals--;
-        refuse(request, flow);
+        refuse(call.invite);
       }
+      if (call.cancel) cancel(call.cancel);
     }
   }
 }

@@ -5,10 +5,13 @@ import type { UasSession } from './types.ts';
 
 const service = { host: '10.0.0.1', port: 5060 };
 let clock: VirtualClock;
+let network: MemoryNetwork;
 let stack: SipStack;
 let peer: RawPeer;
 let sessions: UasSession[];
 let hasRoom: boolean;
+/** How often the owner was asked whether a request may come in. */
+let screened: number;
 /** The turns of the loop that the stack waits for. */
 let turns: Array<() => void>;
 
@@ -17,12 +20,17 @@ beforeEach(async () => {
   sessions = [];
   turns = [];
   hasRoom = true;
-  const network = new MemoryNetwork({ clock, seed: 1 });
+  screened = 0;
+  network = new MemoryNetwork({ clock, seed: 1 });
   stack = new SipStack({
     userAgent: 'test',
     clock,
     network: network.host(service.host),
     listeners: [{ protocol: 'udp', ...service }],
+    screen: (_request, { remote }) => {
+      screened++;
+      return remote.host === '10.0.0.2';
+    },
     overload: {
       targetDelayMs: 20,
       maxDelayMs: 200,
@@ -45,6 +53,7 @@ const headers = (name: string, method: string, toTag = '') => ({
   CSeq: `1 ${method}`,
   To: `<sip:service@10.0.0.1>${toTag}`,
 });
+const viaOf = (name: string) => `SIP/2.0/UDP 10.0.0.66:5070;branch=z9hG4bK${name};rport`;
 const invite = (name: string) => peer.send(peer.request('INVITE', headers(name, 'INVITE'), 'v=0'));
 
 async function turn(): Promise<void> {
@@ -81,13 +90,49 @@ describe('a stack under load', () => {
   });
 
   it('gives every copy of a refused INVITE the same answer (RFC 3261 section 8.2.7)', async () => {
-    invite('a');
-    invite('a');
-    await clock.advance(201);
-    await turn();
+    hasRoom = false;
+    for (let n = 0; n < 2; n++) {
+      invite('a');
+      await turn();
+    }
     const tags = peer.received.map((message) => message.headers.get('To'));
     expect(tags).toHaveLength(2);
     expect(new Set(tags).size).toBe(1);
+  });
+
+  it('counts an INVITE once that comes again while it waits, and refuses it once', async () => {
+    invite('a');
+    await clock.advance(150);
+    for (let n = 0; n < 200; n++) invite('a');
+    await clock.advance(60);
+    await turn();
+    await turn();
+    expect(peer.news()).toEqual(['503 INVITE']);
+    expect([sessions, screened]).toEqual([[], 1]);
+  });
+
+  it('lets nobody wait in line who may not call', async () => {
+    const stranger = await RawPeer.bind(network, { host: '10.0.0.66', port: 5070 }, service);
+    for (let n = 0; n < 200; n++)
+      stranger.send(stranger.request('INVITE', { ...headers(`x${n}`, 'INVITE'), Via: viaOf(`x${n}`) }));
+    await clock.advance(10);
+    invite('a');
+    await turn();
+    expect([peer.news(), stranger.news()]).toEqual([['100 INVITE'], []]);
+    expect(stack.counters).toMatchObject({ screened: 200, overload: 0 });
+  });
+
+  it('cancels a call that rings at once, however many wait', async () => {
+    let cancelled = 0;
+    invite('a');
+    await turn();
+    sessions[0]?.on('cancelled', () => cancelled++);
+    for (let n = 0; n < 150; n++) invite(`more${n}`);
+    await clock.advance(10);
+    expect(peer.news()).toEqual(['100 INVITE', ...Array(50).fill('503 INVITE')]);
+    peer.send(peer.request('CANCEL', { ...headers('a', 'CANCEL'), Via: headers('a', 'INVITE').Via }));
+    await clock.advance(10);
+    expect([peer.news().sort(), cancelled]).toEqual([['200 CANCEL', '487 INVITE'], 1]);
   });
 
   it('knows the repetition of an INVITE that it has taken, however late it is', async () => {
@@ -138,7 +183,7 @@ describe('a stack under load', () => {
     invite('a');
     await turn();
     expect(peer.news()).toEqual(['503 INVITE']);
-    expect(stack.stats().serverTransactions).toBe(0);
+    expect([stack.stats().serverTransactions, screened]).toEqual([0, 1]);
     hasRoom = true;
     invite('b');
     await turn();

@@ -17,6 +17,7 @@ import { stampVia } from '../transport/via.ts';
 import { descriptionOf } from './body.ts';
 import { allow, type UaContext } from './context.ts';
 import { answerUntaken, buildResponse, Incoming, steadyTag } from './incoming.ts';
+import { type Arrival, Intake } from './intake.ts';
 import { tooBrief } from './session-refresher.ts';
 import type { IncomingRequest, MessageOptions, OverloadOptions, StatelessAnswer } from './types.ts';
 import { subscriberKey } from './uac-subscription.ts';
@@ -31,6 +32,8 @@ export interface RouterOwner {
   request(incoming: IncomingRequest): boolean;
   maxServerTransactions: number;
   overload: OverloadOptions | undefined;
+  /** Does work that has waited, unless the stack was closed meanwhile. */
+  later(work: () => void): void;
 }
 
 interface Refusal {
@@ -44,20 +47,34 @@ interface Refusal {
 export class RequestRouter {
   readonly #context: UaContext;
   readonly #owner: RouterOwner;
+  readonly #intake: Intake | undefined;
 
   constructor(context: UaContext, owner: RouterOwner) {
     this.#context = context;
     this.#owner = owner;
+    const { overload, later } = owner;
+    this.#intake =
+      overload &&
+      new Intake({
+        limits: overload,
+        clock: context.clock,
+        afterReading: overload.afterReading,
+        admit: (invite) => later(() => this.#take(invite)),
+        refuse: (invite) => later(() => this.#tooMuch(invite)),
+        cancel: (cancel) => later(() => this.#receiveCancel(cancel)),
+      });
   }
 
   receiveResponse(response: SipResponse): void {
     const { counters, transactions } = this.#context;
+    this.#intake?.noteRead();
     if (validateResponse(response)) counters.malformed++;
     else if (!transactions.receiveResponse(response)) counters.strayResponses++;
   }
 
   receiveRequest(request: SipRequest, flow: BaseFlow): void {
     const { counters } = this.#context;
+    this.#intake?.noteRead();
     const via = stampVia(request, flow.remote);
     if (!via) {
       counters.malformed++;
@@ -71,28 +88,16 @@ export class RequestRouter {
       return;
     }
     if (request.method === 'ACK') this.#receiveAck(request, via, flow);
-    else this.#receive(request, via, flow);
+    else this.#receive({ request, via, flow });
   }
 
-  /** A new INVITE that has come at a bad time: 503 with Retry-After. What is under way already goes on. */
-  refuseCall(request: SipRequest, flow: BaseFlow): void {
-    const via = stampVia(request, flow.remote);
-    // Copied into the answer, or compared with what was sent: nothing else of it matters.
-    if (!via || validateRequest(request, via)) {
-      this.#context.counters.malformed++;
-      return;
-    }
-    const known = this.#context.transactions.match(request, via);
-    if (known) known.receive(request);
-    else this.#tooMuch(request, via, flow);
-  }
-
-  #tooMuch(request: SipRequest, via: Via, flow: BaseFlow): void {
+  /** 503 with Retry-After, of which nothing is kept. */
+  #tooMuch({ request, via, flow }: Arrival): void {
     const { retryAfterSeconds = 5, headers = [] } = this.#owner.overload ?? {};
     this.#context.counters.overload++;
     const tag = steadyTag(serverKey(request, via));
     const all: Array<[string, string]> = [['Retry-After', String(retryAfterSeconds)], ...headers];
-    this.refuse(request, via, flow, { status: 503, headers: all, tag });
+    this.#refuse({ request, via, flow }, { status: 503, headers: all, tag });
   }
 
   /** Answers without a transaction, RFC 3261 section 8.2.7; never an ACK, never whom the owner does not want. */
@@ -100,6 +105,10 @@ export class RequestRouter {
     // Without these headers nobody could match the answer, so it is most likely no SIP at all.
     const answerable = ['From', 'To', 'Call-ID', 'CSeq'].every((name) => request.headers.has(name));
     if (request.method === 'ACK' || !answerable || this.#owner.screen(request, flow) !== true) return;
+    this.#refuse({ request, via, flow }, answer);
+  }
+
+  #refuse({ request, via, flow }: Arrival, answer: Refusal): void {
     const { transport, counters } = this.#context;
     try {
       const { status, reason, tag = newTag(), headers = [] } = answer;
@@ -136,7 +145,8 @@ export class RequestRouter {
     else counters.strayAcks++;
   }
 
-  #receive(request: SipRequest, via: Via, flow: BaseFlow): void {
+  #receive(arrival: Arrival): void {
+    const { request, via, flow } = arrival;
     const { transactions, counters } = this.#context;
     const known = transactions.match(request, via);
     if (known) {
@@ -144,20 +154,37 @@ export class RequestRouter {
       return;
     }
     if (request.method === 'CANCEL') {
-      this.#receiveCancel(request, via, flow);
+      if (!this.#intake?.cancel(serverKey(request, via, 'INVITE'), arrival)) this.#receiveCancel(arrival);
       return;
     }
+    const isNewCall = request.method === 'INVITE' && tagOf(request.headers.get('To')) === undefined;
+    const intake = isNewCall ? this.#intake : undefined;
+    const key = intake && serverKey(request, via);
+    if (key !== undefined && intake?.has(key)) return;
     const entry = this.#dialogOf(request);
     const subscriber = entry || request.method !== 'NOTIFY' ? undefined : this.#subscriberOf(request);
     const admitted = entry !== undefined || subscriber !== undefined || this.#owner.screen(request, flow);
     if (admitted !== true) {
       counters.screened++;
-      if (admitted && request.method !== 'CANCEL') this.#answerOnce(request, via, flow, admitted);
-      return;
+      if (admitted) this.#answerOnce(request, via, flow, admitted);
+    } else if (key !== undefined) {
+      intake?.push(key, arrival);
+    } else {
+      this.#take(arrival, entry, subscriber);
     }
+  }
+
+  /** A request that may come in, in its time. */
+  #take(
+    arrival: Arrival,
+    entry?: ReturnType<UaContext['dialogs']['get']>,
+    subscriber?: ReturnType<UaContext['subscribers']['get']>,
+  ): void {
+    const { request, via, flow } = arrival;
+    const { transactions } = this.#context;
     const full = transactions.servers >= this.#owner.maxServerTransactions;
     if (full || (!entry && request.method === 'INVITE' && this.#owner.overload?.hasRoom?.() === false)) {
-      this.#tooMuch(request, via, flow);
+      this.#tooMuch(arrival);
       return;
     }
     if (this.#refuseExtension(request, via, flow)) return;
@@ -233,7 +260,7 @@ export class RequestRouter {
   }
 
   /** Section 9.2: the CANCEL is answered by itself; the INVITE, if it has no final response, with 487. */
-  #receiveCancel(cancel: SipRequest, via: Via, flow: BaseFlow): void {
+  #receiveCancel({ request: cancel, via, flow }: Arrival): void {
     const { transactions, counters } = this.#context;
     const cancelled = transactions.matchCancel(cancel, via);
     if (!cancelled && this.#owner.screen(cancel, flow) !== true) {

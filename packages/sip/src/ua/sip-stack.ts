@@ -23,7 +23,6 @@ import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type UaContext } from './context.ts';
 import { createLocator } from './create-locator.ts';
 import { Incoming } from './incoming.ts';
-import { Intake } from './intake.ts';
 import { Notifier } from './notifier.ts';
 import { RequestRouter } from './request-router.ts';
 import type {
@@ -36,7 +35,6 @@ import type {
   IncomingRequest,
   InviteOptions,
   ListenerAddress,
-  OverloadOptions,
   RequestHandlers,
   SipStackOptions,
   StackStats,
@@ -68,7 +66,6 @@ const silent: StackLog = { debug() {}, warn() {}, error() {} };
 export class SipStack {
   readonly #context: UaContext;
   readonly #router: RequestRouter;
-  readonly #intake: Intake | undefined;
   readonly #inviteListeners = new Set<(session: UasSession) => unknown>();
   readonly #requestListeners = new Set<(incoming: IncomingRequest) => unknown>();
   #state: 'new' | 'started' | 'closed' = 'new';
@@ -135,8 +132,10 @@ export class SipStack {
       request: (incoming) => this.#deliver(this.#requestListeners, incoming),
       maxServerTransactions: limits.maxServerTransactions,
       overload: options.overload,
+      later: (work) => {
+        if (this.#state === 'started') this.#handle(work);
+      },
     });
-    this.#intake = options.overload && this.#createIntake(options.overload);
   }
 
   /**
@@ -278,7 +277,7 @@ export class SipStack {
     const started = this.#state === 'started';
     this.#state = 'closed';
     const { sessions, transactions, timers, transport } = this.#context;
-    if (started) for (const session of [...sessions]) session.abort();
+    if (started) for (const session of [...sessions]) this.#handle(() => session.abort());
     transactions.close();
     timers.close();
     await transport.close();
@@ -287,24 +286,8 @@ export class SipStack {
   #receive(message: SipMessage, flow: BaseFlow): void {
     if (this.#state !== 'started') return;
     this.#context.counters.received++;
-    this.#intake?.noteRead();
     if (message.kind === 'response') this.#handle(() => this.#router.receiveResponse(message));
-    else if (this.#intake?.takes(message)) this.#intake.push(message, flow);
     else this.#handle(() => this.#router.receiveRequest(message, flow));
-  }
-
-  #createIntake(limits: OverloadOptions): Intake {
-    const { clock } = this.#context;
-    const running = (work: () => void) => {
-      if (this.#state === 'started') this.#handle(work);
-    };
-    return new Intake({
-      limits,
-      clock,
-      afterReading: limits.afterReading,
-      admit: (request, flow) => running(() => this.#router.receiveRequest(request, flow)),
-      refuse: (request, flow) => running(() => this.#router.refuseCall(request, flow)),
-    });
   }
 
   #handle(work: () => void): void {
