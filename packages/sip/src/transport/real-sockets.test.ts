@@ -223,6 +223,20 @@ it('TCP: closes a peer that sends headers without end, before it holds much of t
   await expect.poll(() => stack.stats().flows).toBe(0);
 }, 15_000);
 
+it('a stack that is closed while it starts listens nowhere, and starts once', async () => {
+  const at = { host: loopback, port: 0 };
+  const listeners = [
+    { protocol: 'udp' as const, ...at },
+    { protocol: 'tcp' as const, ...at },
+  ];
+  const stack = new SipStack({ userAgent: 'test', listeners });
+  const starting = stack.start();
+  await expect(stack.start()).rejects.toMatchObject({ code: 'not-started' });
+  await stack.close();
+  await expect(starting).rejects.toMatchObject({ code: 'not-started' });
+  expect(stack.addresses).toEqual([]);
+});
+
 it('leaves nothing of a request that is to be answered on port 0, where nothing can be sent', async () => {
   const stack = await started();
   const answered = new Promise<void>((resolve) =>

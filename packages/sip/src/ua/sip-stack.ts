@@ -68,7 +68,7 @@ export class SipStack {
   readonly #router: RequestRouter;
   readonly #inviteListeners = new Set<(session: UasSession) => unknown>();
   readonly #requestListeners = new Set<(incoming: IncomingRequest) => unknown>();
-  #state: 'new' | 'started' | 'closed' = 'new';
+  #state: 'new' | 'starting' | 'started' | 'closed' = 'new';
 
   constructor(options: SipStackOptions) {
     const clock = options.clock ?? systemClock;
@@ -140,12 +140,22 @@ export class SipStack {
 
   /**
    * Opens the listeners, all or none.
-   * @throws ListenError (as rejection) for the first address that cannot be had.
+   * @throws ListenError (as rejection) for the first address that cannot be had; SipMisuseError `not-started` when it
+   * was started before, or is closed meanwhile.
    */
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new SipMisuseError('not-started', 'A stack starts once.');
+    this.#state = 'starting';
     await this.#context.transport.start();
+    if (this.#isClosed) {
+      await this.#context.transport.close();
+      throw new SipMisuseError('not-started', 'The stack was closed while it started.');
+    }
     this.#state = 'started';
+  }
+
+  get #isClosed(): boolean {
+    return this.#state === 'closed';
   }
 
   /** The addresses that are listened on, with the ports that the system chose. */
@@ -273,7 +283,7 @@ export class SipStack {
    * forgets every timer. Owners of sessions hear `ended`, `cancelled` or `rejected`. Idempotent.
    */
   async close(): Promise<void> {
-    if (this.#state === 'closed') return;
+    if (this.#isClosed) return;
     const started = this.#state === 'started';
     this.#state = 'closed';
     const { sessions, transactions, timers, transport } = this.#context;
