@@ -38,6 +38,7 @@ export const texts = {
     'bad-proof': 'The code was used already or is too old. Ask for a new one.',
     'too-many-requests': 'Too many attempts.',
     'internal-error': 'Something broke in the service. Try again in a moment.',
+    overloaded: 'The service has too much to do.',
     'not-ready': 'The service is starting. Try again in a moment.',
     'primary-number': 'Make another number the primary one first.',
     wait: (duration: string) => `Try again in ${duration}.`,

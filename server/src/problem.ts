@@ -31,6 +31,7 @@ export const problems = {
   'too-many-sends': { status: 429, title: 'Too many codes were sent' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'internal-error': { status: 500, title: 'Something broke on our side' },
+  overloaded: { status: 503, title: 'The service has too much to do' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof problems;
