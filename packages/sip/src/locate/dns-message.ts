@@ -20,6 +20,8 @@ interface Question {
 /** RFC 9715: what reaches everybody in one datagram. */
 const payload = 1_232;
 const maxAliases = 16;
+/** More servers than anybody has; to put thousands in order would take long, and a peer may name a domain of its own. */
+const maxRecords = 256;
 
 /**
  * A query for one question, RFC 1035 section 4 and RFC 6891. @param id 0 to 65535
@@ -69,7 +71,7 @@ function readAnswers<T extends DnsType>(
   let ttl = Number.POSITIVE_INFINITY;
   for (let aliases = 0; aliases < maxAliases; aliases++) {
     const own = answers.filter((answer) => plainName(answer.name) === owner);
-    const records = own.filter((answer) => answer.type === type);
+    const records = own.filter((answer) => answer.type === type).slice(0, maxRecords);
     if (records.length > 0) {
       for (const record of records) ttl = Math.min(ttl, secondsOf(record));
       return { kind: 'answer', records: records.flatMap(recordOf) as DnsRecords[T], ttlMs: ttl * 1_000 };

@@ -87,6 +87,14 @@ describe('a DNS answer', () => {
     expect(readDnsReply(Buffer.from(dnsQuery(id, question)), id, question)).toBeUndefined();
   });
 
+  it('has no more records than can be put in order quickly', () => {
+    const answers = Array.from({ length: 3_000 }, (_, n) =>
+      a('sip.example.com', 60, `192.0.${n >> 8}.${n & 255}`),
+    );
+    const reply = read({ answers });
+    expect(reply?.kind === 'answer' && reply.records.length).toBe(256);
+  });
+
   it('brings SRV and NAPTR records', () => {
     const data = { priority: 1, weight: 2, port: 5060, target: 'A.example.com' };
     expect(read({ answers: [{ type: 'SRV', name: 'sip.example.com', ttl: 5, data }] }, 'SRV')).toEqual({
