@@ -48,6 +48,8 @@ function perform(effect: Effect): void {
 export async function startPhone(credentials: SipCredentials): Promise<void> {
   if (credentialsInUse) return;
   credentialsInUse = credentials;
+  // A page that was frozen before anybody had logged in has left nothing: it must not end a call when it resumes.
+  left = false;
   dispatch({ type: 'started', online: navigator.onLine });
   void watchMicrophone();
   // JsSIP is the larger part of the bundle; the first screen does not wait for it.
@@ -94,7 +96,6 @@ function comeBack(): void {
   const credentials = credentialsInUse;
   if (!left) agent?.poke();
   if (!left || !credentials) return;
-  left = false;
   stopPhone();
   void startPhone(credentials);
 }
