@@ -315,14 +315,16 @@ export class ActiveCall {
     const [carrier, client] = await Promise.all([this.#options.caller.close(), this.#winner?.finish()]);
     // Failed or not: it was logged, and the end is written all the same; once more, if there is no row for it yet.
     await this.#opened.catch(() => this.#open()).catch(() => undefined);
-    await this.#neighbours.records.close(this.id, summary, { carrier, client });
+    const closed = this.#neighbours.records.close(this.id, summary, { carrier, client });
+    // The person is told of the call all the same.
+    await closed.catch((error: unknown) => this.#log.error({ err: error }, 'a call could not be recorded'));
     const { outcome, cause, handOver, arrivedAt, endedAt } = summary;
     if (cause === 'answered-by-carrier') {
       // A call that was not forwarded may have rung on the phone itself, too: then it was no voicemail that answered.
       const forwarded = this.number.reason !== 'direct';
       if (forwarded) this.#beside(this.#neighbours.carrierAnswers(this.accountId, this.number.number));
     } else if (cause !== 'caller-cancelled') this.#neighbours.carrierVoicemail.spared(this.number.number);
-    this.#log.info({ outcome, cause, handOver, durationMs: endedAt - arrivedAt }, 'call recorded');
+    this.#log.info({ outcome, cause, handOver, durationMs: endedAt - arrivedAt }, 'call over');
     this.#changed();
     this.#announce();
     const unheard = summary.handOver === undefined && summary.outcome === 'missed';

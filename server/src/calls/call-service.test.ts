@@ -308,3 +308,16 @@ test('a call whose arrival could not be written is on record all the same', asyn
   await world.settled();
   expect(await onlyRow()).toMatchObject({ outcome: 'answered', answered_device_id: device.id });
 });
+
+test('a person is told of a message whose call could not be recorded', async () => {
+  await createWorld();
+  const full = sql`create trigger full before update on calls begin select raise(abort, 'full'); end`;
+  await full.execute(world.store);
+  const caller = world.dial();
+  await world.until('voicemail answers', () => caller.final?.status === 200);
+  await world.pass(world.media.greetingMs + 2_000);
+  caller.session.bye();
+  await world.settled();
+  expect(await world.alerting.voicemails('ann')).toHaveLength(1);
+  expect(world.events).toContain('voicemail.stored');
+});
