@@ -24,8 +24,8 @@ export interface AcceptSubscriptionOptions {
    */
   state: (cause: NotifyCause) => NotifyBody | undefined | Promise<NotifyBody | undefined>;
   /**
-   * NOTIFYs go where the SUBSCRIBE came from, never to an address that it names in Contact or Record-Route: for
-   * subscribers who are not to say where our packets go. Without Record-Route they do so anyway.
+   * NOTIFYs go where the SUBSCRIBE came from, never to an address that it names in Contact or Record-Route, nor over UDP
+   * to another address that a refresh comes from: for subscribers who are not to say where our packets go. Without Record-Route they do so anyway.
    */
   confined?: boolean;
   /** Once. A last NOTIFY may still ask for its state. */

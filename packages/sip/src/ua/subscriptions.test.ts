@@ -255,6 +255,23 @@ describe('RFC 6665 4.2: as notifier', () => {
     await takeNotify();
   });
 
+  it('nor can a refresh whose source is forged; one through another port of its NAT leads there', async () => {
+    confined = true;
+    const To = await subscribed();
+    const at = (host: string, port: number) => RawPeer.bind(network, { host, port }, ours);
+    const victim = await at('10.0.0.9', 5060);
+    victim.send(subscribe(600, { To }));
+    await clock.advance(10);
+    expect([victim.news(), peer.news()]).toEqual([['200 SUBSCRIBE'], ['NOTIFY']]);
+    await takeNotify();
+    const moved = await at('10.0.0.2', 6_000);
+    moved.send(subscribe(600, { To }));
+    await clock.advance(10);
+    expect([moved.news(), peer.news()]).toEqual([['200 SUBSCRIBE', 'NOTIFY'], []]);
+    moved.respond(moved.lastRequest('NOTIFY'), 200);
+    await Promise.all([victim.close(), moved.close()]);
+  });
+
   it('a state that takes its time keeps the order; one that cannot be had ends the subscription', async () => {
     let give: (() => void) | undefined;
     state = (cause) =>

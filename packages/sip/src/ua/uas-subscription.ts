@@ -225,8 +225,11 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
   }
 
   #heardOn(flow: BaseFlow): void {
+    const { pinned } = this.#way;
+    // The source of a datagram is easily forged, and nobody was asked for a password; a NAT changes the port alone.
+    if (this.#options.confined && pinned && !flow.reliable && flow.remote.host !== pinned.remote.host) return;
     this.#way.last = flow;
-    if (this.#way.pinned) this.#way.pinned = flow;
+    if (pinned) this.#way.pinned = flow;
     this.#watchFlow();
   }
 
