@@ -5,6 +5,7 @@ import type { DnsRecords, DnsType, Resolver } from './records.ts';
 
 function locatorOf(zone: Record<string, DnsRecords[DnsType] | Error>, system: Record<string, string> = {}) {
   const asked: string[] = [];
+  const askedSystem: string[] = [];
   const resolver: Resolver = {
     async resolve<T extends DnsType>(name: string, type: T) {
       asked.push(`${type} ${name}`);
@@ -20,6 +21,7 @@ function locatorOf(zone: Record<string, DnsRecords[DnsType] | Error>, system: Re
     random: Math.random,
     resolver,
     system: async (host) => {
+      askedSystem.push(host);
       const address = system[host];
       if (address === undefined) throw new Error('ENOTFOUND');
       return address;
@@ -31,7 +33,7 @@ function locatorOf(zone: Record<string, DnsRecords[DnsType] | Error>, system: Re
       ({ protocol, host, port }) => `${protocol} ${host} ${port}`,
     );
   };
-  return { locate, locator, asked };
+  return { locate, locator, asked, askedSystem };
 }
 
 const srv = (index: number) => ({ priority: 1, weight: 1, port: 5060, target: `s${index}.example.com` });
@@ -76,5 +78,14 @@ describe('the locator', () => {
     expect(await locate('sip:localhost;transport=tcp')).toEqual(['tcp 127.0.0.1 5060']);
     expect(asked).toEqual([]);
     expect(await locate('sip:nobody.example')).toEqual([]);
+  });
+
+  it('asks the system once at a time, also when it does not know', async () => {
+    const { locate, askedSystem } = locatorOf({});
+    const nowhere = () => locate('sip:nobody.example:5060');
+    expect(await Promise.all([nowhere(), nowhere(), nowhere()])).toEqual([[], [], []]);
+    expect(askedSystem).toHaveLength(1);
+    await nowhere();
+    expect(askedSystem).toHaveLength(2);
   });
 });

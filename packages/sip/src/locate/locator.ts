@@ -17,6 +17,7 @@ const maxRounds = 4;
 /** Finds servers by asking the DNS what `locate` wants to know. */
 export class Locator {
   readonly #options: LocatorOptions;
+  readonly #askingSystem = new Map<string, Promise<string>>();
 
   constructor(options: LocatorOptions) {
     this.#options = options;
@@ -95,12 +96,21 @@ export class Locator {
     return host.includes('.') && !host.endsWith('.localhost');
   }
 
+  /** Once at a time: without a network each question holds one of the few threads of the process for seconds. */
+  #askSystem(name: string): Promise<string> {
+    const under = this.#askingSystem.get(name);
+    if (under) return under;
+    const asked = this.#options.system(name).finally(() => this.#askingSystem.delete(name));
+    this.#askingSystem.set(name, asked);
+    return asked;
+  }
+
   /** Names of which the DNS knows no address are asked of the system, as other programs would. */
   async #complete(known: Map<string, DnsRecords[DnsType]>, names: string[]): Promise<void> {
     for (const name of new Set(names)) {
       const [four, six] = [known.get(`A ${name}`), known.get(`AAAA ${name}`)];
       if ((four ?? six) === undefined || [...(four ?? []), ...(six ?? [])].length > 0) continue;
-      const address = await this.#options.system(name).catch(() => '');
+      const address = await this.#askSystem(name).catch(() => '');
       if (isIP(address) === 4 && four) known.set(`A ${name}`, [address]);
       if (isIP(address) === 6 && six) known.set(`AAAA ${name}`, [address]);
     }
