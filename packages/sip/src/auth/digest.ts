@@ -16,7 +16,7 @@ export function digestAlgorithm(name: string | undefined): DigestAlgorithm | und
 }
 
 /** Hash of the UTF-8 text, in lower-case hex. */
-export function digestHash(algorithm: DigestAlgorithm, text: string): string {
+function digestHash(algorithm: DigestAlgorithm, text: string): string {
   return hash(algorithm === 'MD5' ? 'md5' : 'sha256', text);
 }
 

@@ -17,7 +17,7 @@ export const requestOf = (method: string, tag = '') =>
       ['CSeq', `986759 ${method}`],
     ],
   });
-export const responseOf = (status: number) =>
+const responseOf = (status: number) =>
   new SipResponse(status, 'x', { headers: [['To', 'Bob <sip:bob@biloxi.example>;tag=314159']] });
 
 /** An output in short: `send INVITE`, `resend 486`, `arm A 1500`, `cancel B`, `response 180`, `finished`. */

@@ -290,7 +290,7 @@ export class ClientRequest {
 }
 
 /** A final response that no peer sent: 408, 487 or 503. It says so, for whoever reads a log. */
-export function localResponse(request: SipRequest, status: number): SipResponse {
+function localResponse(request: SipRequest, status: number): SipResponse {
   const response = responseTo(request, status);
   response.headers.add('Warning', '399 ringthrough "made locally"');
   return response;
