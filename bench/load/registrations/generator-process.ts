@@ -1,10 +1,18 @@
 import { serve } from '../../subprocess.ts';
-import { type Plan, type RunResult, Telephones, type TelephonesOptions } from './telephones.ts';
+import {
+  answerOptions,
+  type Plan,
+  type RunResult,
+  Telephones,
+  type TelephonesOptions,
+} from './telephones.ts';
 
 let telephones: Telephones | undefined;
 
 /** What the process of the softphones can be asked. */
 export type GeneratorHandlers = {
+  /** The port at which OPTIONS are answered from now on. */
+  answer(args: undefined): Promise<number>;
   open(options: TelephonesOptions): Promise<void>;
   run(plan: Plan): Promise<RunResult | undefined>;
   acknowledged(args: undefined): Map<string, number> | undefined;
@@ -16,6 +24,7 @@ const handlers: GeneratorHandlers = {
     telephones = new Telephones(options);
     await telephones.open();
   },
+  answer: () => answerOptions(),
   run: async (plan) => telephones?.run(plan),
   acknowledged: () => telephones?.acknowledged(),
 };

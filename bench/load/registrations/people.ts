@@ -19,9 +19,9 @@ export function ha1Of(algorithm: 'md5' | 'sha256', user: string): string {
 
 /**
  * Writes accounts with one softphone each into the database of a server that does not run.
- * @param bound how many of them have a UDP binding that does not expire soon
+ * @param boundAt they have UDP bindings that do not expire soon, each with an address of 127.0.0.0/8 and this port
  */
-export function seed(file: string, devices: number, bound = 0): void {
+export function seed(file: string, devices: number, boundAt?: number): void {
   const database = new DatabaseSync(file);
   database.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA foreign_keys = OFF; BEGIN');
   const account = database.prepare('insert into accounts values (?, ?, ?)');
@@ -39,11 +39,11 @@ export function seed(file: string, devices: number, bound = 0): void {
     const { id, account: accountId, user } = deviceOf(index);
     account.run(accountId, 'x', now);
     device.run(id, accountId, user, ha1Of('md5', user), ha1Of('sha256', user), now);
-    if (index >= bound) continue;
-    // A private address in Contact, a public one seen from outside: two texts, as behind most NATs.
+    if (boundAt === undefined) continue;
+    // One address in Contact and another one seen from outside: two texts, as behind most NATs.
     const port = 1024 + (index % 60_000);
     const contact = `sip:${user}@192.168.${index % 256}.${index % 200}:${port};transport=udp`;
-    const remote = `100.${64 + ((index >> 16) & 63)}.${(index >> 8) & 255}.${index & 255}:${port}`;
+    const remote = `127.${2 + ((index >> 16) & 63)}.${(index >> 8) & 255}.${index & 255}:${boundAt}`;
     const agent = AGENTS[index % AGENTS.length] ?? '';
     const expires = now + 7_200_000 + (index % 3_600_000);
     binding.run(id, contact, hash('md5', `call ${index}`), 1 + (index % 500), remote, agent, now, expires);

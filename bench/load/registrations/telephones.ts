@@ -253,6 +253,17 @@ export class Telephones {
   }
 }
 
+/** Answers the OPTIONS of all softphones that are bound at this port of whatever address of the machine. */
+export async function answerOptions(): Promise<number> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+  socket.on('message', (bytes, { port, address }) =>
+    socket.send(answerTo(bytes.toString('latin1')), port, address),
+  );
+  socket.bind(0, '0.0.0.0');
+  await once(socket, 'listening');
+  return socket.address().port;
+}
+
 function emptyResult(): Omit<RunResult, 'p50Ms' | 'p99Ms' | 'seconds'> {
   return { registered: 0, challenged: 0, failed: 0, retransmitted: 0, lateMs: 0 };
 }
