@@ -27,10 +27,10 @@ describe.skipIf(!hasPeer('svmap'))('sipvicious', () => {
   let users: string;
   let words: string;
 
-  afterAll(async () => {
+  async function close(): Promise<void> {
     await server?.stop();
     await rm(folder, { recursive: true, force: true });
-  });
+  }
 
   /** @param guard merged over what is shipped */
   async function open(guard: Record<string, unknown>): Promise<void> {
@@ -63,6 +63,7 @@ describe.skipIf(!hasPeer('svmap'))('sipvicious', () => {
 
   describe('a server as shipped', () => {
     beforeAll(() => open({ maxUdpAnswerRatio: 1 }));
+    afterAll(close);
 
     it('is not found: no answer to anything', { timeout: 120_000 }, async () => {
       for (const says of await everyTool()) {
@@ -76,6 +77,7 @@ describe.skipIf(!hasPeer('svmap'))('sipvicious', () => {
 
   describe('a server that does not know its name', () => {
     beforeAll(() => open({ scanners: [], maxUdpAnswerRatio: 2 }));
+    afterAll(close);
 
     it('tells it of no user, bans it for guessing, and hears it no more', { timeout: 120_000 }, async () => {
       const cpuBefore = await server.gauge('process_cpu_seconds_total');
