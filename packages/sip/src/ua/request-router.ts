@@ -18,6 +18,7 @@ import { descriptionOf } from './body.ts';
 import { allow, type UaContext } from './context.ts';
 import { answerUntaken, buildResponse, Incoming, steadyTag } from './incoming.ts';
 import { type Arrival, Intake } from './intake.ts';
+import { isAckOfRefusal, refusalTag } from './refusal-tag.ts';
 import { tooBrief } from './session-refresher.ts';
 import type { IncomingRequest, MessageOptions, OverloadOptions, StatelessAnswer } from './types.ts';
 import { subscriberKey } from './uac-subscription.ts';
@@ -75,6 +76,10 @@ export class RequestRouter {
   receiveRequest(request: SipRequest, flow: BaseFlow): void {
     const { counters } = this.#context;
     this.#intake?.noteRead();
+    if (isAckOfRefusal(request)) {
+      counters.strayAcks++;
+      return;
+    }
     const via = stampVia(request, flow.remote);
     if (!via) {
       counters.malformed++;
@@ -95,7 +100,7 @@ export class RequestRouter {
   #tooMuch({ request, via, flow }: Arrival): void {
     const { retryAfterSeconds = 5, headers = [] } = this.#owner.overload ?? {};
     this.#context.counters.overload++;
-    const tag = steadyTag(serverKey(request, via));
+    const tag = refusalTag(serverKey(request, via));
     const all: Array<[string, string]> = [['Retry-After', String(retryAfterSeconds)], ...headers];
     this.#refuse({ request, via, flow }, { status: 503, headers: all, tag });
   }
