@@ -8,7 +8,7 @@ import { hasKamailio, kamailioTarget, productTarget, type Target } from './calls
 
 /** Each has a SIPp of its own for each end: one saturates near 1000 calls per second. */
 const LINES = 2;
-const SECONDS_PER_STEP = 5;
+const SECONDS_PER_STEP = 4;
 const GRAIN = 20;
 
 interface Peak {
