@@ -1,8 +1,9 @@
 import { parseUri } from '@ringthrough/sip';
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import type { TrunkConfig } from '../config.ts';
 
 /** How a trunk writes numbers. */
-export type NumberFormat = 'e164' | 'e164-no-plus' | 'national';
+export type NumberFormat = NonNullable<TrunkConfig['numberFormat']>;
 
 const e164 = /^\+[1-9]\d{6,14}$/;
 

@@ -14,11 +14,11 @@ import {
   sameEvent,
 } from '../subscription/subscription-headers.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import type { Timer } from '../transaction/timer-queue.ts';
 import { tagOf } from '../transaction/transaction-key.ts';
 import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type DialogUser, flowFor, type UaContext, type Way } from './context.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
+import { NamedTimers } from './named-timers.ts';
 import type { SubscribeOptions, SubscriberSubscription } from './subscription-types.ts';
 
 const defaultExpiresSeconds = 3_600;
@@ -31,7 +31,7 @@ export class UacSubscription implements SubscriberSubscription, DialogUser {
   readonly #event: EventName | undefined;
   /** Call-ID and our tag: what the first NOTIFY is known by. */
   readonly #key: string;
-  readonly #timers = new Map<SubscriberTimer, Timer>();
+  readonly #timers: NamedTimers<SubscriberTimer>;
   readonly #way: Way = { pinned: undefined, last: undefined };
   readonly #requests = new Set<ClientRequest>();
   #initial: SipRequest;
@@ -40,6 +40,7 @@ export class UacSubscription implements SubscriberSubscription, DialogUser {
   constructor(context: UaContext, options: SubscribeOptions) {
     this.#context = context;
     this.#options = options;
+    this.#timers = new NamedTimers(context, (timer) => this.#input({ type: 'timer', timer }));
     const { request, expiresSeconds = defaultExpiresSeconds } = options;
     completeRequest(request, context.userAgent);
     this.#initial = request;
@@ -94,7 +95,7 @@ export class UacSubscription implements SubscriberSubscription, DialogUser {
   abort(): void {
     if (this.state === 'terminated') return;
     if (this.#dialog) this.#send(0);
-    for (const timer of this.#timers.values()) this.#context.timers.clear(timer);
+    this.#timers.clear();
     this.#clean();
   }
 
@@ -127,10 +128,10 @@ export class UacSubscription implements SubscriberSubscription, DialogUser {
         this.#send(output.expiresSeconds);
         return;
       case 'arm':
-        this.#arm(output.timer, output.at);
+        this.#timers.arm(output.timer, output.at);
         return;
       case 'cancel':
-        this.#cancel(output.timer);
+        this.#timers.cancel(output.timer);
         return;
       case 'ended':
         this.#clean();
@@ -190,21 +191,6 @@ export class UacSubscription implements SubscriberSubscription, DialogUser {
     headers.delete('Via');
     headers.set('CSeq', `${(parseCSeq(old.get('CSeq') ?? '')?.sequence ?? 0) + 1} ${method}`);
     return new SipRequest(method, uri, { headers });
-  }
-
-  #arm(name: SubscriberTimer, at: number): void {
-    const { timers, clock } = this.#context;
-    const timer = timers.set(at - clock.now(), () => {
-      this.#timers.delete(name);
-      this.#input({ type: 'timer', timer: name });
-    });
-    this.#timers.set(name, timer);
-  }
-
-  #cancel(name: SubscriberTimer): void {
-    const timer = this.#timers.get(name);
-    if (timer) this.#context.timers.clear(timer);
-    this.#timers.delete(name);
   }
 
   #clean(): void {

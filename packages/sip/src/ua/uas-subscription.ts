@@ -18,7 +18,6 @@ import {
 } from '../subscription/subscription-headers.ts';
 import { newTag } from '../transaction/ids.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import type { Timer } from '../transaction/timer-queue.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import { ClientRequest } from './client-request.ts';
 import {
@@ -31,6 +30,7 @@ import {
   type Way,
 } from './context.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
+import { NamedTimers } from './named-timers.ts';
 import type { AcceptSubscriptionOptions, NotifierSubscription, NotifyBody } from './subscription-types.ts';
 import type { MessageOptions } from './types.ts';
 
@@ -45,7 +45,7 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
   readonly #machine: NotifierMachine;
   readonly #dialog: Dialog;
   readonly #way: Way;
-  readonly #timers = new Map<NotifierTimer, Timer>();
+  readonly #timers: NamedTimers<NotifierTimer>;
   #answering: ServerTransaction | undefined;
   /** NOTIFYs leave in the order in which they were decided on, however long their bodies take. */
   #leaving: Promise<void> = Promise.resolve();
@@ -57,6 +57,7 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
     const { request, flow, tag } = incoming;
     this.#context = context;
     this.#options = options;
+    this.#timers = new NamedTimers(context, (timer) => this.#input({ type: 'timer', timer }));
     this.#machine = new NotifierMachine(options.limits);
     this.event = eventOf(request.headers) ?? { package: '', id: undefined };
     this.#dialog = Dialog.ofServer(request, tag ?? newTag());
@@ -137,10 +138,10 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
           .catch((error: unknown) => this.#broken(error));
         return;
       case 'arm':
-        this.#arm(output.timer, output.at);
+        this.#timers.arm(output.timer, output.at);
         return;
       case 'cancel':
-        this.#cancel(output.timer);
+        this.#timers.cancel(output.timer);
         return;
       case 'ended':
         if (output.how === 'lost') this.#silent = true;
@@ -242,21 +243,6 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
     this.#unwatchFlow = flow.onClose(() => {
       if (this.#way.pinned || !canDial(this.#dialog, flow)) this.#input({ type: 'lost' });
     });
-  }
-
-  #arm(name: NotifierTimer, at: number): void {
-    const { timers, clock } = this.#context;
-    const timer = timers.set(at - clock.now(), () => {
-      this.#timers.delete(name);
-      this.#input({ type: 'timer', timer: name });
-    });
-    this.#timers.set(name, timer);
-  }
-
-  #cancel(name: NotifierTimer): void {
-    const timer = this.#timers.get(name);
-    if (timer) this.#context.timers.clear(timer);
-    this.#timers.delete(name);
   }
 
   #clean(): void {
