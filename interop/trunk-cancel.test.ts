@@ -3,7 +3,7 @@ import { hasPeer } from './support/peers.ts';
 import { Person } from './support/person.ts';
 import { until } from './support/process.ts';
 import { Ringthrough } from './support/ringthrough.ts';
-import { device, expect, mustMatch, pause, Sipp, type Step, trunk } from './support/sipp.ts';
+import { allSucceed, device, expect, mustMatch, pause, Sipp, type Step, trunk } from './support/sipp.ts';
 import { SippDevice } from './support/sipp-device.ts';
 
 /** Keeps the INVITE's Via and CSeq, for the answer to it that is sent after a CANCEL came in between. */
@@ -29,17 +29,12 @@ describe.skipIf(!hasPeer('sipp'))('R-CANCEL, R-FIRST and lost messages, with SIP
   afterAll(() => server?.stop());
 
   /** One call with a script for the switch and one for each device; all three must run to their end. */
-  async function play(carrier: Step[], one: Step[], two: Step[]): Promise<string[]> {
-    const runs = [
+  function play(carrier: Step[], one: Step[], two: Step[]): Promise<string[]> {
+    return allSucceed([
       first.play(one),
       second.play(two),
       new Sipp({ remotePort: server.sipPort, localPort: server.trunkPort, steps: carrier }),
-    ];
-    try {
-      return await Promise.all(runs.map((run) => run.succeeded()));
-    } finally {
-      for (const run of runs) await run.stop();
-    }
+    ]);
   }
 
   /** Outcome of the call of this test: the nth record, once its call is over. */

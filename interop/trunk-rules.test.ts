@@ -3,7 +3,7 @@ import { hasPeer } from './support/peers.ts';
 import { Person } from './support/person.ts';
 import { until } from './support/process.ts';
 import { Ringthrough } from './support/ringthrough.ts';
-import { device, expect, mustMatch, pause, Sipp, type Step, trunk } from './support/sipp.ts';
+import { allSucceed, device, expect, mustMatch, pause, Sipp, type Step, trunk } from './support/sipp.ts';
 import { SippDevice } from './support/sipp-device.ts';
 import { TcpSwitch } from './support/tcp-switch.ts';
 
@@ -34,16 +34,11 @@ describe.skipIf(!hasPeer('sipp'))('forks, late offers, glare and loops, with SIP
 
   afterAll(() => server?.stop());
 
-  async function play(carrier: Step[], telephone: Step[]): Promise<string[]> {
-    const runs = [
+  function play(carrier: Step[], telephone: Step[]): Promise<string[]> {
+    return allSucceed([
       phone.play(telephone),
       new Sipp({ remotePort: server.sipPort, localPort: server.trunkPort, steps: carrier }),
-    ];
-    try {
-      return await Promise.all(runs.map((run) => run.succeeded()));
-    } finally {
-      for (const run of runs) await run.stop();
-    }
+    ]);
   }
 
   let recorded = 0;

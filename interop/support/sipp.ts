@@ -243,3 +243,12 @@ export class Sipp {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
+
+/** Scripts of one call that must all run to their end; what each of them saw. None is left running. */
+export async function allSucceed(runs: readonly Sipp[]): Promise<string[]> {
+  try {
+    return await Promise.all(runs.map((run) => run.succeeded()));
+  } finally {
+    for (const run of runs) await run.stop();
+  }
+}
