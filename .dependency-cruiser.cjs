@@ -25,7 +25,7 @@ const allowed = {
   subscriptions: ['registration'],
   media: [],
   alerting: ['media', 'carrier'],
-  carrier: [],
+  carrier: ['media'],
   store: [],
   fabric: [],
   http: ['accounts', 'validation', 'forwarding', 'registration', 'alerting', 'calls'],

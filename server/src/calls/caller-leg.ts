@@ -1,7 +1,13 @@
 import { parseReasons, type SessionEnd, type SipRequest, type UasSession } from '@ringthrough/sip';
 import type { CarrierLeg } from '../alerting/index.ts';
-import type { CodecName, LegReport, MediaLeg, MediaPlane } from '../media/index.ts';
-import { SessionMedia } from './session-media.ts';
+import {
+  type CodecName,
+  type LegReport,
+  type MediaLeg,
+  type MediaPlane,
+  SessionMedia,
+} from '../media/index.ts';
+
 import { callerEnd } from './sip-causes.ts';
 
 /** Trunks speak G.711; which law comes first is the offerer's wish. */

@@ -5,11 +5,11 @@ import {
   type SipResponse,
   type UacSession,
 } from '@ringthrough/sip';
-import type { LegReport, MediaLeg } from '../media/index.ts';
+import { type LegReport, type MediaLeg, SessionMedia } from '../media/index.ts';
 import type { DeviceAddress } from '../registration/index.ts';
 import type { CallInput, LegEndReason } from './call-types.ts';
 import type { OfferedMedia, RingMedia } from './ring-media.ts';
-import { SessionMedia } from './session-media.ts';
+
 import { legEnd } from './sip-causes.ts';
 
 /** The part of the SIP stack that rings devices. */

@@ -1,6 +1,6 @@
 import type { UasSession } from '@ringthrough/sip';
-import { MediaError, type MediaLeg, type MediaPlane } from '../media/index.ts';
-import { SessionMedia } from './session-media.ts';
+import { MediaError, type MediaLeg, type MediaPlane, SessionMedia } from '../media/index.ts';
+
 import { refusalResponse } from './sip-causes.ts';
 
 /**

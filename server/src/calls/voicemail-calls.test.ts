@@ -15,7 +15,7 @@ describe('voicemail', () => {
     caller.session.bye();
     await world.settled();
     const [leg] = world.media.legs;
-    expect(leg?.played.map((source) => ('file' in source ? 'greeting' : source.toneHz))).toEqual([
+    expect(leg?.played.map((source) => ('toneHz' in source ? source.toneHz : 'greeting'))).toEqual([
       'greeting',
       1000,
     ]);

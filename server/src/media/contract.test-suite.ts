@@ -260,6 +260,26 @@ export function describeMediaPlane(
         });
       });
 
+      it('plays parts one after the other, silence among them, in one stream', async () => {
+        const { leg, peer } = await pair({ kind: 'rtp', codec: 'PCMA' });
+        const file = join(folder, 'part.wav');
+        const samples = new Int16Array(8000 * 0.4);
+        new ToneGenerator({ sampleRate: 8000, frequencies: [440] }).fill(samples);
+        await writeWav(file, { sampleRate: 8000, channels: 1, samples });
+        const packets = peer.packets;
+        const parts = [{ file }, { silenceMs: 200 }, { toneHz: 1000, durationMs: 400 }];
+        expect(await leg.play({ parts })).toBe('ended');
+        await until(
+          'both were heard',
+          () => peer.heard.heardMs(440) >= 320 && peer.heard.heardMs(1000) >= 320,
+        );
+        await until('the silence came, too', () => peer.packets - packets >= 50);
+        expect(peer.ssrcs).toHaveLength(1);
+        await expect(
+          leg.play({ parts: [{ silenceMs: 20 }, { file: join(folder, 'none.wav') }] }),
+        ).rejects.toMatchObject({ code: 'bad-source' });
+      });
+
       it('stops playing when told, when connected and when closed', async () => {
         const a = await pair({ kind: 'rtp', codec: 'PCMA' });
         const b = await pair({ kind: 'rtp', codec: 'PCMA' });

@@ -42,7 +42,10 @@ export interface MediaStats {
   rtpPortsFree: number;
 }
 
-export type PlaySource = { file: string } | { toneHz: number; durationMs: number };
+export type PlayPart = { file: string } | { toneHz: number; durationMs: number } | { silenceMs: number };
+
+/** `parts`: one after the other, without a gap in the stream. */
+export type PlaySource = PlayPart | { parts: readonly PlayPart[] };
 
 export interface RecordOptions {
   /** Written as it arrives, so that a killed process leaves a file that can be recovered. 16-bit WAV. */

@@ -113,7 +113,7 @@ export class FakeLeg implements MediaLeg {
   async play(source: PlaySource): Promise<'ended' | 'stopped'> {
     this.#mustBeOpen();
     this.played.push(source);
-    const durationMs = 'file' in source ? this.#plane.greetingMs : source.durationMs;
+    const durationMs = this.#durationOf(source);
     return new Promise((resolve) => {
       const timer = this.#plane.clock.setTimeout(() => this.#stop?.('ended'), durationMs);
       this.#stop = (how) => {
@@ -122,6 +122,12 @@ export class FakeLeg implements MediaLeg {
         resolve(how);
       };
     });
+  }
+
+  #durationOf(source: PlaySource): number {
+    if ('parts' in source) return source.parts.reduce((sum, part) => sum + this.#durationOf(part), 0);
+    if ('file' in source) return this.#plane.greetingMs;
+    return 'silenceMs' in source ? source.silenceMs : source.durationMs;
   }
 
   async stopPlaying(): Promise<void> {

@@ -1,5 +1,5 @@
 import { Resampler, readWav, type SampleRate, ToneGenerator, wavToMono } from '@ringthrough/rtp';
-import { MediaError, type PlaySource } from '../media-plane.ts';
+import { MediaError, type PlayPart, type PlaySource } from '../media-plane.ts';
 
 /** PCM to play, frame by frame. */
 export interface PcmSource {
@@ -9,12 +9,37 @@ export interface PcmSource {
 
 /** @throws MediaError `bad-source` when the file is missing or no WAV file. */
 export async function openSource(source: PlaySource, sampleRate: SampleRate): Promise<PcmSource> {
+  if ('parts' in source) return new ChainSource(await openAll(source.parts, sampleRate));
+  if ('silenceMs' in source)
+    return new ArraySource(new Int16Array(Math.round((source.silenceMs * sampleRate) / 1000)));
   if ('toneHz' in source) return new ToneSource(source, sampleRate);
   const audio = await readWav(source.file).catch((cause) => {
     throw new MediaError('bad-source', `cannot read ${source.file}`, { cause });
   });
   if (!audio) throw new MediaError('bad-source', `${source.file} is no WAV file with PCM or G.711`);
   return new ArraySource(convert(wavToMono(audio), audio.sampleRate, sampleRate));
+}
+
+/** @throws MediaError `bad-source` */
+async function openAll(parts: readonly PlayPart[], sampleRate: SampleRate): Promise<PcmSource[]> {
+  return Promise.all(parts.map((part) => openSource(part, sampleRate)));
+}
+
+/** One source after the other. Each ends with a whole frame. */
+class ChainSource implements PcmSource {
+  readonly #left: PcmSource[];
+
+  constructor(sources: readonly PcmSource[]) {
+    this.#left = [...sources];
+  }
+
+  read(out: Int16Array): boolean {
+    for (let source = this.#left[0]; source !== undefined; source = this.#left[0]) {
+      if (source.read(out)) return true;
+      this.#left.shift();
+    }
+    return false;
+  }
 }
 
 class ArraySource implements PcmSource {

@@ -1,6 +1,6 @@
 import type { ReinviteRequest, UacSession, UasSession } from '@ringthrough/sip';
-import { MediaError, type MediaLeg } from '../media/index.ts';
 import { keyOfInfo } from './info-keys.ts';
+import { MediaError, type MediaLeg } from './media-plane.ts';
 
 /**
  * What both kinds of leg do in a dialog: re-INVITE and UPDATE go to the leg's own media (hold, new address), so the
