@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fakeSdp } from './testing/fake-media.ts';
+import { fakeSdp } from '../media/testing/index.ts';
 import { CallWorld, type TestCaller, type TestDevice } from './testing/world.ts';
 
 /** What may happen at any moment, to any of the three devices or to the caller. */

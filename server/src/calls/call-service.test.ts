@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fakeSdp } from './testing/fake-media.ts';
+import { fakeSdp } from '../media/testing/index.ts';
 import { closeWorld, connected, createWorld, onlyRow, ringing, world } from './testing/scenes.ts';
 import { TestDevice } from './testing/test-peers.ts';
 import { numbers } from './testing/world.ts';

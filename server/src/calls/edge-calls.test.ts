@@ -1,7 +1,7 @@
 import { SipRequest } from '@ringthrough/sip';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fakeSdp } from '../media/testing/index.ts';
 import { EdgeProxy } from './testing/edge-proxy.ts';
-import { fakeSdp } from './testing/fake-media.ts';
 import { closeWorld, createWorld, onlyRow, world } from './testing/scenes.ts';
 import type { TestDevice } from './testing/test-peers.ts';
 

@@ -1,7 +1,7 @@
 import type { SipResponse } from '@ringthrough/sip';
 import type { RawPeer } from '@ringthrough/sip/testing';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fakeSdp } from './testing/fake-media.ts';
+import { fakeSdp } from '../media/testing/index.ts';
 import { closeWorld, createWorld, onlyRow, rawDevice, world } from './testing/scenes.ts';
 import type { TestCaller } from './testing/world.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { fakeSdp } from './testing/fake-media.ts';
+import { fakeSdp } from '../media/testing/index.ts';
 import { closeWorld, connected, createWorld, onlyRow, rawDevice, ringing, world } from './testing/scenes.ts';
 
 afterEach(closeWorld);

@@ -1,7 +1,7 @@
 import { VirtualClock } from '@ringthrough/sip/testing';
 import { expect, test } from 'vitest';
+import { FakeMedia } from '../media/testing/index.ts';
 import { RingMedia } from './ring-media.ts';
-import { FakeMedia } from './testing/fake-media.ts';
 
 const started = () => {
   const media = new FakeMedia(new VirtualClock());

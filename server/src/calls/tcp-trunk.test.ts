@@ -8,7 +8,7 @@ import {
 } from '@ringthrough/sip';
 import type { MemoryNetwork } from '@ringthrough/sip/testing';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fakeSdp } from './testing/fake-media.ts';
+import { fakeSdp } from '../media/testing/index.ts';
 import { closeWorld, createWorld, onlyRow, world } from './testing/scenes.ts';
 import { server, TestCaller } from './testing/test-peers.ts';
 import { numbers, type TestDevice } from './testing/world.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fakeSdp } from './testing/fake-media.ts';
+import { fakeSdp } from '../media/testing/index.ts';
 import { closeWorld, createWorld, ringing, world } from './testing/scenes.ts';
 import { numbers, type TestCaller, type TestDevice } from './testing/world.ts';
 

@@ -19,3 +19,5 @@ export {
 } from './trunk-dialer.ts';
 export type { OutboundCallOptions } from './trunk-request.ts';
 export { type CarrierTrunk, type PasswordGuard, Trunks, type TrunksOptions } from './trunks.ts';
+export type { VoiceCall, VoiceCallEnd, VoiceCallListener, VoiceCallRequest } from './voice-call.ts';
+export { VoiceCalls, type VoiceCallsOptions } from './voice-calls.ts';

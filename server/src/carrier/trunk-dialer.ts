@@ -54,8 +54,8 @@ export interface OutboundCallEvents {
 export interface OutboundCall {
   /** The trunk that is being tried, or was last. */
   readonly trunkId: string | undefined;
-  /** Gives it up; after `answered` or `failed` it does nothing. */
-  cancel(): void;
+  /** Gives it up; after `answered` or `failed` it does nothing. @param options.headers of the CANCEL, or BYE */
+  cancel(options?: { headers?: Array<[string, string]> }): void;
 }
 
 /** One trunk that our calls may go over, as metrics show it. */
@@ -161,6 +161,7 @@ class PlacedCall implements OutboundCall {
   #failure: OutboundFailure = { why: 'no-trunk', status: 503 };
   #rung = false;
   #cancelled = false;
+  #goodbye: { headers?: Array<[string, string]> } = {};
   #over = false;
 
   constructor(options: PlacedCallOptions) {
@@ -172,10 +173,11 @@ class PlacedCall implements OutboundCall {
     return this.#line?.id;
   }
 
-  cancel(): void {
+  cancel(options: { headers?: Array<[string, string]> } = {}): void {
     if (this.#over || this.#cancelled) return;
     this.#cancelled = true;
-    if (this.#session) this.#session.cancel();
+    this.#goodbye = options;
+    if (this.#session) this.#session.cancel(options);
     else this.#fail({ why: 'cancelled', status: 487 });
   }
 
@@ -219,7 +221,7 @@ class PlacedCall implements OutboundCall {
   #accepted(line: TrunkLine, session: UacSession): void {
     line.note({ type: 'call-answered' });
     if (this.#cancelled) {
-      session.bye();
+      session.bye(this.#goodbye);
       this.#fail({ why: 'cancelled', status: 487 });
       return;
     }

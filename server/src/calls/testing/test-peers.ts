@@ -6,7 +6,7 @@ import {
   type UacSession,
   type UasSession,
 } from '@ringthrough/sip';
-import { fakeSdp } from './fake-media.ts';
+import { fakeSdp } from '../../media/testing/index.ts';
 
 /** Where the server of a `CallWorld` is. */
 export const server = { protocol: 'udp', host: '10.0.0.1', port: 5060 } as const;

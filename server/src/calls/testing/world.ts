@@ -6,11 +6,11 @@ import { MemoryNetwork, VirtualClock } from '@ringthrough/sip/testing';
 import { Alerting } from '../../alerting/index.ts';
 import { LocalFabric } from '../../fabric/index.ts';
 import { createLogger } from '../../log.ts';
+import { FakeMedia, fakeSdp } from '../../media/testing/index.ts';
 import { Registrar } from '../../registration/index.ts';
 import { type AnswerMode, openStore, type Store } from '../../store/index.ts';
 import { CallService } from '../call-service.ts';
 import type { TrunkLimits } from '../trunk-load.ts';
-import { FakeMedia, fakeSdp } from './fake-media.ts';
 import { server, TestCaller, TestDevice } from './test-peers.ts';
 
 export type { TestCaller, TestDevice } from './test-peers.ts';

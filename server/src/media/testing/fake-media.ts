@@ -10,7 +10,7 @@ import {
   type PlaySource,
   type RecordingResult,
   type RecordOptions,
-} from '../../media/index.ts';
+} from '../media-plane.ts';
 
 /**
  * Media without a network, for tests whose network is in memory: keeps the order of things that the interface

@@ -1,0 +1,1 @@
+export { FakeLeg, FakeMedia, fakeSdp } from './fake-media.ts';
