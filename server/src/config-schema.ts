@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { sipSchema, tlsFiles } from './config-sip.ts';
 import { trunkSchema, uniqueTrunkIds } from './config-trunks.ts';
+import { carrierValidation, validationSchema } from './config-validation.ts';
 
 const port = z.int().min(0).max(65535);
 const host = z.string().min(1);
@@ -117,16 +118,6 @@ const accounts = z.strictObject({
   maxNumbersPerAccount: positive.default(20).describe('Primary and secondary'),
 });
 
-const validation = z.strictObject({
-  codeDigits: z.int().min(4).max(8).default(6).describe('Of a code by SMS'),
-  codeLifetimeSeconds: seconds.default(600).describe('Of a code'),
-  attempts: positive.default(5).describe('Wrong codes before it is void'),
-  proofLifetimeSeconds: seconds.default(900).describe('From the right code to its use'),
-  sendsPerNumberPerHour: positive.default(5).describe('Codes to one number'),
-  sendsPerAddressPerHour: positive.default(20).describe('Codes for one client address'),
-  sendsPerAccountPerHour: positive.default(10).describe('Codes for one account'),
-});
-
 const registration = z.strictObject({
   minExpiresSeconds: positive.default(30).describe('Shorter registrations are refused (423)'),
   maxExpiresSeconds: positive.default(3600).describe('Longer ones are shortened'),
@@ -208,6 +199,7 @@ const carrier = z.strictObject({
   trustIdentity: z.boolean().optional().describe('Believe its P-Asserted-Identity (RFC 3325); true'),
   trunks: z.array(trunkSchema).min(1).refine(uniqueTrunkIds, 'two trunks have the same id'),
   sms: sms.optional(),
+  ...carrierValidation,
 });
 
 const lab = z.strictObject({
@@ -257,7 +249,7 @@ const settings = z.strictObject({
   calls: calls.prefault({}),
   alerting: alerting.prefault({}),
   accounts: accounts.prefault({}),
-  validation: validation.prefault({}),
+  validation: validationSchema.prefault({}),
   registration: registration.prefault({}),
   subscriptions: subscriptions.prefault({}),
   carriers: z

@@ -12,6 +12,7 @@ export const sipRealm = 'ringthrough';
 export { variableFor } from './config-environment.ts';
 export type { CarrierConfig, Config } from './config-schema.ts';
 export { type HeaderRule, type OutboundTrunkConfig, type TrunkConfig, trunkIdAt } from './config-trunks.ts';
+export { type Language, languages, type MechanismName, mechanismNames } from './config-validation.ts';
 
 /** The configuration cannot be used. Each line of `message` names a key, the place it was read from, and the fault. */
 export class ConfigError extends Error {

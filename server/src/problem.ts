@@ -14,6 +14,7 @@ export const problems = {
   'no-such-validation': { status: 404, title: 'No such validation' },
   'no-such-voicemail': { status: 404, title: 'No such voice message' },
   'no-account': { status: 404, title: 'No account has this number' },
+  'not-proved-yet': { status: 409, title: 'Nothing has proved it yet' },
   'primary-number': { status: 409, title: 'The primary number cannot be removed' },
   'already-linked': { status: 409, title: 'The number is already linked to this account' },
   'too-many-devices': { status: 409, title: 'The account has as many devices as it may have' },
@@ -23,6 +24,8 @@ export const problems = {
   'range-not-satisfiable': { status: 416, title: 'The range lies outside the file' },
   'not-a-number': { status: 422, title: 'That is not a telephone number' },
   'no-carrier': { status: 422, title: 'No carrier for this number' },
+  'carrier-needed': { status: 422, title: 'Which carrier the number is of is not known' },
+  'mechanism-not-possible': { status: 422, title: 'The number cannot be proved in that way' },
   'weak-password': { status: 422, title: 'The password is too weak' },
   'wrong-code': { status: 422, title: 'The code is wrong' },
   'code-expired': { status: 422, title: 'The code has expired' },
@@ -32,6 +35,7 @@ export const problems = {
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'internal-error': { status: 500, title: 'Something broke on our side' },
   overloaded: { status: 503, title: 'The service has too much to do' },
+  unavailable: { status: 503, title: 'The database is away for the moment' },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof problems;

@@ -21,8 +21,8 @@ export const errors = {
   },
 } as const;
 
-const time = z.number().describe('Unix milliseconds');
-const e164 = z.string().describe('E.164, such as +14155550101');
+export const time = z.number().describe('Unix milliseconds');
+export const e164 = z.string().describe('E.164, such as +14155550101');
 export const numberInput = z.string().min(1).max(64).describe('A telephone number in any human form');
 export const region = z
   .string()
@@ -42,6 +42,13 @@ export const deviceInput = z.strictObject({
   system: z.string().trim().max(120).default('').describe('Operating system and browser'),
 });
 
+export const carrier = z.object({
+  id: z.string(),
+  name: z.string(),
+  country: z.string(),
+  family: z.enum(['gsm', 'cdma']),
+});
+
 export const account = z.object({
   id: z.string(),
   createdAt: time,
@@ -49,9 +56,7 @@ export const account = z.object({
     z.object({
       number: e164,
       primary: z.boolean(),
-      carrier: z
-        .object({ id: z.string(), name: z.string(), country: z.string(), family: z.enum(['gsm', 'cdma']) })
-        .nullable(),
+      carrier: carrier.nullable(),
       answerMode: z.enum(['both', 'voicemail', 'mca']),
       forwarding: z
         .object({

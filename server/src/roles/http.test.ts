@@ -151,6 +151,7 @@ const expectedOperations = [
   'delete /api/account/numbers/{number}',
   'delete /api/devices/{id}',
   'delete /api/sessions/current',
+  'delete /api/validations/{id}',
   'delete /api/voicemails/{id}',
   'get /api/account',
   'get /api/calls',
@@ -158,6 +159,7 @@ const expectedOperations = [
   'get /api/events',
   'get /api/notices',
   'get /api/status',
+  'get /api/validations/{id}',
   'get /api/voicemails',
   'get /api/voicemails/{id}/audio',
   'patch /api/account/numbers/{number}',
@@ -168,7 +170,9 @@ const expectedOperations = [
   'post /api/notices/{id}/seen',
   'post /api/sessions',
   'post /api/validations',
+  'post /api/validations/options',
   'post /api/validations/{id}/check',
+  'post /api/validations/{id}/claim',
   'put /api/account/primary',
 ];
 

@@ -5,7 +5,7 @@ import type { Fabric } from '../fabric/index.ts';
 import { Forwarding } from '../forwarding/index.ts';
 import type { Logger } from '../log.ts';
 import { deriveKey, type Store } from '../store/index.ts';
-import { SmsCode, Validations } from '../validation/index.ts';
+import { type NumberOwner, SmsCode, Validations } from '../validation/index.ts';
 
 export interface ServicesOptions {
   config: Config;
@@ -82,24 +82,29 @@ function createValidations(
   sms: SmsOutbox,
 ): Validations {
   const { validation } = config;
-  const smsCode = new SmsCode({
-    sms,
-    key: deriveKey(masterKey, 'validation codes'),
-    digits: validation.codeDigits,
-    originHost: config.http.publicOrigin ? new URL(config.http.publicOrigin).hostname : 'localhost',
-  });
+  const origin = config.http.publicOrigin ?? 'http://localhost';
   return new Validations({
     store,
-    catalogue,
-    mechanisms: [smsCode],
+    carriers: { resolve: async (number) => ownerByPrefix(catalogue, number) },
+    mechanisms: [new SmsCode({ sms, digits: validation.codeDigits, origin })],
+    key: deriveKey(masterKey, 'validation codes'),
     codeLifetimeMs: validation.codeLifetimeSeconds * 1000,
     attempts: validation.attempts,
+    wrongCodesPerNumberPerDay: validation.wrongCodesPerNumberPerDay,
     proofLifetimeMs: validation.proofLifetimeSeconds * 1000,
     sendLimits: {
       perNumberPerHour: validation.sendsPerNumberPerHour,
       perAddressPerHour: validation.sendsPerAddressPerHour,
       perAccountPerHour: validation.sendsPerAccountPerHour,
+      perCountryPerHour: validation.sendsPerCountryPerHour,
+      byCountry: validation.sendsByCountry,
+      perHour: validation.sendsPerHour,
     },
     ...(now ? { now } : {}),
   });
+}
+
+function ownerByPrefix(catalogue: CarrierCatalogue, number: string): NumberOwner {
+  const carrier = catalogue.byNumber(number);
+  return carrier ? { carrier, by: 'range', candidates: [carrier] } : { by: 'none', candidates: [] };
 }

@@ -7,6 +7,7 @@ export interface Database {
   devices: DevicesTable;
   sessions: SessionsTable;
   validations: ValidationsTable;
+  validation_events: ValidationEventsTable;
   bindings: BindingsTable;
   calls: CallsTable;
   voicemails: VoicemailsTable;
@@ -58,26 +59,43 @@ export interface SessionsTable {
   expires_at: number;
 }
 
-export type ValidationPurpose = 'sign-up' | 'link' | 'login';
-/** `pending`: waits for the code. `proved`: a proof was handed out. `used`: the proof was spent. */
+export type ValidationPurpose = 'sign-up' | 'link' | 'login' | 'reset' | 'close';
+/** `pending`: waits for the answer. `proved`: it came. `used`: the proof was spent. */
 export type ValidationStatus = 'pending' | 'proved' | 'used' | 'failed';
 
 export interface ValidationsTable {
-  id: string;
+  /** SHA-256 of the id, hex. */
+  id_hash: string;
   number: string;
+  /** ISO 3166, or the country code of what is no country. */
+  country: string;
+  /** Through whom it is proved. */
+  carrier_id: string;
   purpose: ValidationPurpose;
+  /** Who asked, when logged in. */
   account_id: string | null;
+  /** Of the client that asked. */
+  address: string;
   mechanism: string;
+  channel: 'sms' | 'call' | 'incoming';
   /** Keyed hash, hex. */
-  code_hash: string;
+  answer_hash: string | null;
+  /** The number of ours where the person's call or SMS has to arrive. */
+  arrives_at: string | null;
   attempts_left: number;
+  wrong_answers: Generated<number>;
+  status: ValidationStatus;
+  detail: string | null;
   created_at: number;
   expires_at: number;
-  status: ValidationStatus;
-  /** Address of the client that asked. */
-  address: string;
   proof_hash: string | null;
   proof_expires_at: number | null;
+}
+
+/** Calls and SMS that proved something, or tried to. */
+export interface ValidationEventsTable {
+  event_id: string;
+  seen_at: number;
 }
 
 export interface BindingsTable {

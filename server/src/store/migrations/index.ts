@@ -4,6 +4,7 @@ import { silentBindings } from './0002-silent-bindings.ts';
 import { compactBindings } from './0003-compact-bindings.ts';
 import { bindingPaths } from './0004-binding-paths.ts';
 import { deviceIdentities } from './0005-device-identities.ts';
+import { validationMechanisms } from './0007-validation-mechanisms.ts';
 
 /** In order of their names. A migration that was released is never changed: add one. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '0003-compact-bindings': compactBindings,
   '0004-binding-paths': bindingPaths,
   '0005-device-identities': deviceIdentities,
+  '0007-validation-mechanisms': validationMechanisms,
 };
