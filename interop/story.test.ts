@@ -159,7 +159,7 @@ describe.skipIf(!hasPeer('chromium') || !hasPeer('baresip'))('the story', () => 
     await first.page.goto(first.origin);
     await first.page.getByRole('link', { name: 'Create an account' }).click();
     await first.page.getByLabel('Phone number').fill('(415) 555-0101');
-    await first.press('Send the code');
+    await first.press('Continue');
     await first.page.getByLabel('6-digit code').fill(await codeOn('Your US SIM'));
     await first.page.getByLabel('Password', { exact: true }).fill(password);
     await first.press('Create account');
@@ -168,7 +168,7 @@ describe.skipIf(!hasPeer('chromium') || !hasPeer('baresip'))('the story', () => 
     await first.page.getByRole('link', { name: 'Numbers' }).click();
     await first.page.getByRole('link', { name: 'Link another number' }).click();
     await first.page.getByLabel('Phone number').fill('+44 7700 900123');
-    await first.press('Send the code');
+    await first.press('Continue');
     await first.page.getByLabel('6-digit code').fill(await codeOn('Your UK SIM'));
     await first.page.getByTestId('forwarding-command').waitFor();
     await watcher.logIn(UK, password);

@@ -82,7 +82,7 @@ async function talk(scene: { page: Page; context: BrowserContext; stage: Stage }
 
 const typeNumber = async (page: Page) => {
   await page.getByLabel('Phone number').fill('(415) 555-0101');
-  await page.getByText('Code goes to').waitFor();
+  await page.getByText('Understood:').waitFor();
 };
 
 const scenes: Scene[] = [
@@ -95,7 +95,7 @@ const scenes: Scene[] = [
     wrongCode: true,
     act: async ({ page }) => {
       await typeNumber(page);
-      await page.getByRole('button', { name: 'Send the code' }).click();
+      await page.getByRole('button', { name: 'Continue' }).click();
       await page.getByLabel('6-digit code').fill('123456');
       await page.getByRole('alert').getByText('not the code').waitFor();
     },
@@ -106,7 +106,7 @@ const scenes: Scene[] = [
     route: 'sign-up',
     act: async ({ page }) => {
       await typeNumber(page);
-      await page.getByRole('button', { name: 'Send the code' }).click();
+      await page.getByRole('button', { name: 'Continue' }).click();
       await page.getByLabel('6-digit code').fill('123456');
       await page.getByLabel('Password', { exact: true }).fill('correct horse');
     },

@@ -64,7 +64,7 @@ async function code(): Promise<string> {
 async function signUp(page: Page): Promise<void> {
   await page.goto(`${origin}/#/sign-up`);
   await page.getByLabel('Phone number').fill(own);
-  await page.getByRole('button', { name: 'Send the code' }).click();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await page.getByLabel('6-digit code').fill(await code());
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Create account' }).click();

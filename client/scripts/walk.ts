@@ -30,7 +30,7 @@ try {
   await page.goto(origin);
   await page.getByRole('link', { name: 'Create an account' }).click();
   await page.getByLabel('Phone number').fill('(415) 555-0101');
-  await typeCode(page, first, () => page.getByRole('button', { name: 'Send the code' }).click());
+  await typeCode(page, first, () => page.getByRole('button', { name: 'Continue' }).click());
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Create account' }).click();
   await timed('sign-up → this device will ring', page.getByText('This device will ring').waitFor());
@@ -39,7 +39,7 @@ try {
   await page.getByRole('link', { name: 'Numbers' }).click();
   await page.getByRole('link', { name: 'Link another number' }).click();
   await page.getByLabel('Phone number').fill(second);
-  await typeCode(page, second, () => page.getByRole('button', { name: 'Send the code' }).click());
+  await typeCode(page, second, () => page.getByRole('button', { name: 'Continue' }).click());
   await page.getByTestId('forwarding-command').waitFor();
   await shoot(page, 'forward');
 

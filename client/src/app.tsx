@@ -18,7 +18,8 @@ import { unheardCount } from './state/data.ts';
 import { toast } from './state/messages.ts';
 import { href, route } from './state/router.ts';
 import { sessionStatus } from './state/session.ts';
-import { texts } from './texts.ts';
+import { texts } from './texts/index.ts';
+import { language } from './texts/language.ts';
 import { Icon, type IconName } from './ui/icon.tsx';
 import { Logo } from './ui/logo.tsx';
 import { focusTitle } from './ui/screen.tsx';
@@ -26,9 +27,11 @@ import { focusTitle } from './ui/screen.tsx';
 export function App() {
   const status = sessionStatus.value;
   if (status === 'unknown') return <Splash />;
+  // Another language draws everything anew: every word on the screen changes.
+  const drawn = language.value;
   return (
     <>
-      {status === 'in' ? <Inside /> : <Outside />}
+      {status === 'in' ? <Inside key={drawn} /> : <Outside key={drawn} />}
       <div class="toast-region" role="status">
         {toast.value && <p class="toast">{toast.value.text}</p>}
       </div>

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import type { CountryCode } from 'libphonenumber-js';
+import { locale } from '../texts/index.ts';
 
 type PhoneLibrary = typeof import('libphonenumber-js/min');
 
@@ -56,12 +57,15 @@ export function guessRegion(languages: readonly string[] = navigator.languages):
   return 'US';
 }
 
-let regionNames: Intl.DisplayNames | undefined;
+let regionNames: { locale: string | undefined; names: Intl.DisplayNames } | undefined;
 
+/** The country's name in the language in use. */
 export function countryName(region: string): string {
-  regionNames ??= new Intl.DisplayNames(undefined, { type: 'region' });
+  if (!regionNames || regionNames.locale !== locale) {
+    regionNames = { locale, names: new Intl.DisplayNames(locale, { type: 'region' }) };
+  }
   try {
-    return regionNames.of(region) ?? region;
+    return regionNames.names.of(region) ?? region;
   } catch {
     return region;
   }
@@ -78,5 +82,5 @@ export function countries(): Array<{ region: string; name: string; callingCode: 
       name: countryName(region),
       callingCode: library.getCountryCallingCode(region),
     }))
-    .sort((a, b) => a.name.localeCompare(b.name));
+    .sort((a, b) => a.name.localeCompare(b.name, locale));
 }

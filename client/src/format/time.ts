@@ -1,3 +1,5 @@
+import { locale as current } from '../texts/index.ts';
+
 /** `m:ss`, or `h:mm:ss` from an hour on. */
 export function formatDuration(milliseconds: number): string {
   const total = Math.max(0, Math.floor(milliseconds / 1000));
@@ -14,7 +16,7 @@ function startOfDay(time: number): number {
 }
 
 /** The time of today, the weekday of this week, or the date: as short as it can be and still be clear. */
-export function formatWhen(time: number, now = Date.now(), locale?: string): string {
+export function formatWhen(time: number, now = Date.now(), locale = current): string {
   const date = new Date(time);
   const days = Math.round((startOfDay(now) - startOfDay(time)) / dayMs);
   const clock = date.toLocaleTimeString(locale, { timeStyle: 'short' });
@@ -29,7 +31,7 @@ export function formatWhen(time: number, now = Date.now(), locale?: string): str
 }
 
 /** Date and time in full, for details. */
-export function formatExactly(time: number, locale?: string): string {
+export function formatExactly(time: number, locale = current): string {
   return new Date(time).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'medium' });
 }
 

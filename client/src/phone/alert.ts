@@ -1,5 +1,5 @@
 import { formatNumber } from '../format/number.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { ring, silence } from './ringtone.ts';
 import type { Call, PhoneState } from './state.ts';
 import { isLive } from './state.ts';
@@ -43,6 +43,7 @@ function notify(call: Call): void {
     tag: 'ringing',
     requireInteraction: true,
     silent: false,
+    lang: document.documentElement.lang,
   };
   const id = call.id;
   try {

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { SipCredentials } from '../api/types.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { alertFor } from './alert.ts';
 import { watchMicrophone } from './microphone.ts';
 import { reduce } from './reducer.ts';

@@ -1,7 +1,7 @@
 import type { CallRecord } from '../api/types.ts';
 import { formatDuration, formatExactly, formatWhen } from '../format/time.ts';
 import { resources } from '../state/data.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { PhoneNumber } from '../ui/number.tsx';
 

@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { type Call, callerName, isLive, phoneState } from '../phone/index.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Icon } from '../ui/icon.tsx';
 import { CallBar, callMinimised, InCall } from './in-call.tsx';
 import { Ringing } from './ringing.tsx';

@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { api } from '../api/client.ts';
 import type { CallRecord } from '../api/types.ts';
 import { resources } from '../state/data.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine } from '../ui/field.tsx';
 import { Empty, Loaded, Screen } from '../ui/screen.tsx';

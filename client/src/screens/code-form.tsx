@@ -5,7 +5,7 @@ import type { Validation, ValidationPurpose } from '../api/types.ts';
 import { guessRegion } from '../format/number.ts';
 import { formatDuration } from '../format/time.ts';
 import { say } from '../state/messages.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine, Field } from '../ui/field.tsx';
 import { useAction } from '../ui/use-action.ts';

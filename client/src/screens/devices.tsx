@@ -5,7 +5,7 @@ import { formatWhen } from '../format/time.ts';
 import { resources } from '../state/data.ts';
 import { say } from '../state/messages.ts';
 import { go, href } from '../state/router.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm } from '../ui/confirm.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';

@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { unbroken } from '../format/number.ts';
 import { resources } from '../state/data.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Loaded, Screen } from '../ui/screen.tsx';

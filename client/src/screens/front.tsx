@@ -2,8 +2,9 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { href } from '../state/router.ts';
 import { signedOutUnasked } from '../state/session.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Icon } from '../ui/icon.tsx';
+import { LanguageSelect } from '../ui/language-select.tsx';
 import { Logo, Mark } from '../ui/logo.tsx';
 import { focusTitle } from '../ui/screen.tsx';
 
@@ -62,6 +63,7 @@ export function Welcome() {
           {texts.welcome.logIn}
         </a>
       </div>
+      <LanguageSelect />
     </Front>
   );
 }

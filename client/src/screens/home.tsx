@@ -2,7 +2,7 @@ import { isLive, phoneState, startAudioTest } from '../phone/index.ts';
 import { resources, unheardCount } from '../state/data.ts';
 import { href } from '../state/router.ts';
 import { pendingUpdate } from '../state/update.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { PhoneNumber } from '../ui/number.tsx';

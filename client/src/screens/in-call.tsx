@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { formatNumber } from '../format/number.ts';
 import { formatDuration } from '../format/time.ts';
 import { type Call, callerName, dispatch, phoneState, sendTone } from '../phone/index.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { IconButton } from '../ui/button.tsx';
 import { useNow } from '../ui/use-now.ts';
 import { CallButton, RingingArt, Waiting } from './ringing.tsx';
@@ -104,12 +104,7 @@ function Keypad(props: { typed: string; onPress: (key: string) => void }) {
       </p>
       <div class="keypad">
         {keys.map((key) => (
-          <button
-            key={key}
-            type="button"
-            aria-label={texts.inCall.digit(key)}
-            onClick={() => props.onPress(key)}
-          >
+          <button key={key} type="button" aria-label={keyName(key)} onClick={() => props.onPress(key)}>
             {key}
           </button>
         ))}
@@ -142,6 +137,11 @@ function Controls(props: { call: Call; keypad: boolean; onKeypad: () => void }) 
       </CallButton>
     </div>
   );
+}
+
+function keyName(key: string): string {
+  if (key === '*') return texts.inCall.star;
+  return key === '#' ? texts.inCall.hash : key;
 }
 
 /** The minimised call, above the other screens. */

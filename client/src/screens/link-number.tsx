@@ -5,7 +5,7 @@ import { unbroken } from '../format/number.ts';
 import { resources } from '../state/data.ts';
 import { say } from '../state/messages.ts';
 import { go } from '../state/router.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { numberText } from '../ui/number.tsx';
 import { Screen } from '../ui/screen.tsx';
 import { CodeForm } from './code-form.tsx';
@@ -21,7 +21,7 @@ export function LinkNumber() {
   if (!current) {
     return (
       <Screen title={texts.link.title} lead={texts.link.lead} backTo={['numbers']}>
-        <NumberForm purpose="link" submit={texts.link.send} onStarted={set} />
+        <NumberForm purpose="link" submit={texts.prove.submit} onStarted={set} />
       </Screen>
     );
   }

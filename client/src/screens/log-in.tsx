@@ -5,7 +5,7 @@ import { guessRegion, unbroken } from '../format/number.ts';
 import { href } from '../state/router.ts';
 import { enter } from '../state/session.ts';
 import { describeDevice } from '../state/this-device.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine, Field } from '../ui/field.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -80,7 +80,7 @@ export function LogInByCode() {
   if (!current) {
     return (
       <Front title={texts.logIn.byCodeTitle} lead={texts.logIn.lead}>
-        <NumberForm purpose="login" submit={texts.signUp.send} onStarted={set} />
+        <NumberForm purpose="login" submit={texts.prove.submit} onStarted={set} />
         <div class="row wrap spread">
           <a class="button plain flush" href={href('log-in')}>
             {texts.logIn.byPassword}

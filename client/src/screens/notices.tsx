@@ -3,7 +3,7 @@ import type { Notice } from '../api/types.ts';
 import { formatWhen } from '../format/time.ts';
 import { resources } from '../state/data.ts';
 import { explain, say } from '../state/messages.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { IconButton } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { numberText } from '../ui/number.tsx';

@@ -10,7 +10,7 @@ import {
   loadPhoneLibrary,
   understand,
 } from '../format/number.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine, Field } from '../ui/field.tsx';
 import { useAction } from '../ui/use-action.ts';

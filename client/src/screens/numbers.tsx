@@ -5,7 +5,7 @@ import { countryName } from '../format/number.ts';
 import { resources } from '../state/data.ts';
 import { say } from '../state/messages.ts';
 import { href } from '../state/router.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm } from '../ui/confirm.tsx';
 import { ErrorLine } from '../ui/field.tsx';

@@ -3,7 +3,7 @@ import { useRef } from 'preact/hooks';
 import { voicemailAudioUrl } from '../api/client.ts';
 import { formatDuration } from '../format/time.ts';
 import { say } from '../state/messages.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { IconButton } from '../ui/button.tsx';
 
 let playing: HTMLAudioElement | undefined;

@@ -1,6 +1,6 @@
 import { phoneState } from '../phone/index.ts';
 import { resources } from '../state/data.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Mark } from '../ui/logo.tsx';
 
 /** Whether this device will ring, in one look: the ring of the logo is whole or not. */

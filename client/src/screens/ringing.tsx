@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { formatNumber } from '../format/number.ts';
 import { type Call, callerName, dispatch } from '../phone/index.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { PhoneNumber } from '../ui/number.tsx';
 

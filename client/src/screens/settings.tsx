@@ -3,9 +3,10 @@ import { install, installState } from '../state/install.ts';
 import { notificationPermission, requestNotifications } from '../state/permissions.ts';
 import { href } from '../state/router.ts';
 import { logOut, primaryNumber } from '../state/session.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Icon, type IconName } from '../ui/icon.tsx';
+import { LanguageSelect } from '../ui/language-select.tsx';
 import { PhoneNumber } from '../ui/number.tsx';
 import { Screen } from '../ui/screen.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -38,6 +39,7 @@ export function Settings() {
             </a>
           </li>
         </ul>
+        <LanguageSelect />
         <Permissions />
         <Install />
         <div class="stack tight">

@@ -5,7 +5,7 @@ import { unbroken } from '../format/number.ts';
 import { href } from '../state/router.ts';
 import { enter } from '../state/session.ts';
 import { describeDevice } from '../state/this-device.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine, Field } from '../ui/field.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -44,7 +44,7 @@ export function SignUp() {
     <Front title={texts.signUp.title} lead={texts.signUp.lead}>
       <NumberForm
         purpose="sign-up"
-        submit={texts.signUp.send}
+        submit={texts.prove.submit}
         onStarted={(started) => {
           validation.value = started;
         }}

@@ -4,7 +4,7 @@ import type { Voicemail as Message } from '../api/types.ts';
 import { formatDuration, formatExactly, formatWhen } from '../format/time.ts';
 import { resources } from '../state/data.ts';
 import { explain, say } from '../state/messages.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { IconButton } from '../ui/button.tsx';
 import { Confirm } from '../ui/confirm.tsx';
 import { ErrorLine } from '../ui/field.tsx';

@@ -11,7 +11,7 @@ describe('explain', () => {
     [{ status: 422, code: 'wrong-code' }, 'That is not the code.'],
     [
       { status: 429, code: 'too-many-sends', extra: { retryAfter: 90 } },
-      'Too many codes were sent to this number. Try again in 1:30.',
+      'Too many attempts to prove this number. Try again in 1:30.',
     ],
     [{ status: 0, code: 'offline' }, 'No connection. Check the network of this device and try again.'],
     [{ status: 409, code: 'something-new', detail: 'The server says why.' }, 'The server says why.'],

@@ -15,7 +15,7 @@ it.each([
     'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0',
     'Edge on Windows',
   ],
-  ['something else', 'Browser on Unknown system'],
+  ['something else', 'Browser on unknown system'],
 ])('%s', (userAgent, name) => {
   expect(describeDevice(userAgent).name).toBe(name);
 });

@@ -1,4 +1,5 @@
 import type { ThisDevice } from '../api/client.ts';
+import { texts } from '../texts/index.ts';
 
 const systems: Array<[RegExp, string]> = [
   [/iPad/, 'iPadOS'],
@@ -20,7 +21,7 @@ const browsers: Array<[RegExp, string]> = [
 
 /** A name for this browser that its owner recognises in the device list: "Firefox on Android". */
 export function describeDevice(userAgent: string): ThisDevice {
-  const system = systems.find(([pattern]) => pattern.test(userAgent))?.[1] ?? 'Unknown system';
-  const browser = browsers.find(([pattern]) => pattern.test(userAgent))?.[1] ?? 'Browser';
-  return { name: `${browser} on ${system}`, system };
+  const system = systems.find(([pattern]) => pattern.test(userAgent))?.[1] ?? texts.devices.unknownSystem;
+  const browser = browsers.find(([pattern]) => pattern.test(userAgent))?.[1] ?? texts.devices.unknownBrowser;
+  return { name: texts.devices.thisName(browser, system), system };
 }

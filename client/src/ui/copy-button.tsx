@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { say } from '../state/messages.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button, IconButton } from './button.tsx';
 
 /** Copies `value`; with `children` a button with words, without them an icon. */

@@ -1,5 +1,5 @@
 import { formatNumber } from '../format/number.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 
 /** A phone number as people write it; "Private number" when there is none. */
 export function PhoneNumber(props: { value: string | null | undefined }) {

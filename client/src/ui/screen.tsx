@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { explain } from '../state/messages.ts';
 import type { Resource } from '../state/resource.ts';
 import { href } from '../state/router.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/index.ts';
 import { Button } from './button.tsx';
 import { ErrorLine } from './field.tsx';
 import { Icon, type IconName } from './icon.tsx';
