@@ -1,11 +1,13 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { Handset } from './call/handset.ts';
 import { type CallWorld, type Destination, LabCall } from './call/lab-call.ts';
+import type { TrunkOrigin } from './call/trunk-origin.ts';
 import { Ladder, type LadderEntry } from './ladder.ts';
 import type { HandsetAudio, Heard } from './media/handset-audio.ts';
 import { Pacer } from './media/pacer.ts';
 import { type PromptName, Prompts } from './media/prompts.ts';
 import { RingbackTone } from './media/ringback-tone.ts';
+import { causes } from './model/causes.ts';
 import { defaultCarriers } from './model/defaults.ts';
 import { LabError } from './model/errors.ts';
 import { type ForwardingCommand, ForwardingTable } from './model/forwarding-table.ts';
@@ -16,6 +18,7 @@ import type { CarrierOptions, Coverage, RedirectionHeaders } from './model/types
 import { scenarios } from './scenarios.ts';
 import { type LabState, StateFile } from './state-file.ts';
 import { Switch } from './switch/switch.ts';
+import type { TrunkArrivalRequest } from './switch/trunk-arrival.ts';
 import {
   type CallView,
   type CarrierView,
@@ -289,6 +292,7 @@ export class Lab {
         host: this.#host,
         server,
         ladder: this.#ladder,
+        onCall: (request, origin, named) => this.#trunkCall(options, { ...request, origin, named }),
         log: this.#log,
       }),
     });
@@ -311,7 +315,9 @@ export class Lab {
       openTrunk: (carrierId, request, listener) => {
         const carrier = this.#carriers.get(carrierId);
         if (carrier === undefined) throw new LabError('unknown-carrier', 'The lab has no such carrier.');
-        return carrier.switch.call({ ...request, redirection: carrier.redirection }, listener);
+        const { keepsUserToUser = true } = carrier.options;
+        const userToUser = keepsUserToUser ? request.userToUser : undefined;
+        return carrier.switch.call({ ...request, userToUser, redirection: carrier.redirection }, listener);
       },
       setTimer: (callback, delayMs) => {
         const timer = setTimeout(callback, delayMs);
@@ -324,7 +330,10 @@ export class Lab {
   #destination(number: string): Destination {
     const handset = this.#handsets.get(number);
     if (handset !== undefined) return { kind: 'subscriber', handset };
-    const carrier = [...this.#carriers.values()].find((one) => one.options.cNumber === number);
+    const carrier = [...this.#carriers.values()].find(
+      ({ options: { cNumber, serviceNumbers = [] } }) =>
+        cNumber === number || serviceNumbers.includes(number),
+    );
     return carrier === undefined ? { kind: 'nowhere' } : { kind: 'trunk', carrierId: carrier.options.id };
   }
 
@@ -332,15 +341,46 @@ export class Lab {
     if (caller.inCall) throw new LabError('handset-busy', 'The handset is in a call.');
     const called = toE164(typed, this.#carrierOf(caller).options.prefix);
     if (called === undefined) throw new LabError('bad-number', 'This is no number that can be dialled.');
+    caller.screen = undefined;
+    const call = this.#begin(this.#carrierOf(caller).options, { caller, called, withholdNumber });
+    return callView(call);
+  }
+
+  /** Ringthrough calls over the trunk of a carrier; that goes on like any other call. */
+  #trunkCall(
+    carrier: CarrierOptions,
+    {
+      calling,
+      called,
+      origin,
+      named,
+    }: TrunkArrivalRequest & { origin: TrunkOrigin; named: (id: string) => void },
+  ): (() => void) | undefined {
+    const number = toE164(called, carrier.prefix);
+    if (number === undefined) {
+      origin.release(causes.invalidNumber);
+      return undefined;
+    }
+    const from = toE164(calling, carrier.prefix) ?? calling;
+    const caller = { number: from, carrierId: carrier.id, call: undefined, screen: undefined };
+    const call = this.#begin(carrier, { caller, called: number, withholdNumber: from === '', origin }, named);
+    return () => call.originGone();
+  }
+
+  #begin(
+    { ringback }: CarrierOptions,
+    init: Pick<ConstructorParameters<typeof LabCall>[0], 'caller' | 'called' | 'withholdNumber' | 'origin'>,
+    named?: (id: string) => void,
+  ): LabCall {
     const id = randomBytes(8).toString('hex');
-    const call = new LabCall({ id, caller, called, withholdNumber, world: this.#world });
+    named?.(id);
+    const call = new LabCall({ id, ...init, world: this.#world });
     this.#calls.set(id, call);
     this.#forgetOldCalls();
-    caller.screen = undefined;
-    this.#ringbacks.set(id, new RingbackTone(this.#carrierOf(caller).options.ringback));
+    this.#ringbacks.set(id, new RingbackTone(ringback));
     call.start();
     this.#callChanged();
-    return callView(call);
+    return call;
   }
 
   #forwarding(handset: Handset, command: ForwardingCommand): DialResult {

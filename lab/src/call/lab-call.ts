@@ -4,8 +4,9 @@ import { causes } from '../model/causes.ts';
 import { LabError } from '../model/errors.ts';
 import { type RoutingDecision, routeArrival, routeUnanswered, type Unanswered } from '../model/routing.ts';
 import type { Cause, Diverted } from '../model/types.ts';
-import type { CallHandle, Handset } from './handset.ts';
+import type { CallHandle, Handset, Screen } from './handset.ts';
 import type { TrunkCall, TrunkCallListener, TrunkCallRequest } from './trunk-call.ts';
+import type { TrunkOrigin } from './trunk-origin.ts';
 
 export type CallState = 'setup' | 'alerting' | 'active' | 'ended';
 export type ReleasedBy = 'caller' | 'callee' | 'network' | 'ringthrough';
@@ -26,14 +27,25 @@ export interface CallWorld {
   changed(call: LabCall): void;
 }
 
+/** Who calls: a handset, or Ringthrough over the trunk of a carrier. */
+export interface Caller {
+  /** E.164; as the trunk writes it, where it is no handset. */
+  readonly number: string;
+  readonly carrierId: string;
+  call: CallHandle | undefined;
+  screen: Screen | undefined;
+}
+
 type Leg =
   | { kind: 'handset'; handset: Handset; audio: HandsetAudio; disarm: () => void }
   | { kind: 'trunk'; carrierId: string; trunk: TrunkCall; earlyMedia: boolean };
 
-/** A call from a lab handset, from the green button to the release, through every forwarding on its way. */
+/** A call of the lab, from the green button (or the INVITE) to the release, through every forwarding on its way. */
 export class LabCall implements CallHandle {
   readonly id: string;
-  readonly caller: Handset;
+  readonly caller: Caller;
+  /** Where the call comes from, if that is the trunk. */
+  readonly origin: TrunkOrigin | undefined;
   /** E.164 of the number that was dialled. */
   readonly called: string;
   readonly withholdNumber: boolean;
@@ -55,13 +67,15 @@ export class LabCall implements CallHandle {
 
   constructor(init: {
     id: string;
-    caller: Handset;
+    caller: Caller;
+    origin?: TrunkOrigin;
     called: string;
     withholdNumber: boolean;
     world: CallWorld;
   }) {
     this.id = init.id;
     this.caller = init.caller;
+    this.origin = init.origin;
     this.called = init.called;
     this.withholdNumber = init.withholdNumber;
     this.#world = init.world;
@@ -72,13 +86,10 @@ export class LabCall implements CallHandle {
 
   start(): void {
     this.caller.call = this;
-    this.#radio(handsetColumn(this.caller.number), this.#at, 'SETUP', `Called number ${this.called}`);
-    this.#radio(
-      this.#at,
-      handsetColumn(this.caller.number),
-      'CALL PROCEEDING',
-      'The switch looks for the way.',
-    );
+    if (this.origin === undefined) {
+      this.#radio(handsetColumn(this.caller.number), this.#at, 'SETUP', `Called number ${this.called}`);
+      this.#towardsCaller('CALL PROCEEDING', 'The switch looks for the way.');
+    }
     this.#offer(this.called);
   }
 
@@ -104,6 +115,11 @@ export class LabCall implements CallHandle {
     leg.disarm();
     this.#radio(handsetColumn(number), this.#at, 'CONNECT', 'Answered on the handset.');
     this.#answered();
+  }
+
+  /** Ringthrough, whose call it is, gives it up or hangs up. */
+  originGone(): void {
+    this.#release('ringthrough', causes.clearing, false);
   }
 
   hangUp(number: string): void {
@@ -137,30 +153,38 @@ export class LabCall implements CallHandle {
     const leg = this.#leg;
     if (this.state === 'ended' || leg === undefined) throw new LabError('no-call', 'Nobody hears the key.');
     this.#radio(handsetColumn(number), this.#at, `START DTMF ${key}`, `Key ${key}`);
-    if (leg.kind === 'trunk') leg.trunk.pressKey(key);
+    if (number === this.caller.number) {
+      if (leg.kind === 'trunk') leg.trunk.pressKey(key);
+    } else this.origin?.pressKey(key);
   }
 
   /** Moves 20 ms of sound each way. To be called at that pace until the call ends. */
   tick(ringback: () => Int16Array): void {
     const leg = this.#leg;
     if (this.state === 'ended' || leg === undefined) return;
-    const spoken = this.callerAudio.pull();
+    const spoken = this.origin?.receive() ?? this.callerAudio.pull();
     if (leg.kind === 'handset') {
       const answer = leg.audio.pull();
       if (this.state === 'active') {
         leg.audio.hear(spoken, 'far-end');
-        this.callerAudio.hear(answer, 'far-end');
+        this.#callerHears(answer, 'far-end');
       }
     } else {
       // Before the answer the switch lets no voice through, only what opens the way back (RTP from our port).
       leg.trunk.send(this.state === 'active' ? spoken : new Int16Array(spoken.length));
       const received = leg.trunk.receive();
       if (received !== undefined && (this.state === 'active' || leg.earlyMedia)) {
-        this.callerAudio.hear(received, 'far-end');
+        this.#callerHears(received, 'far-end');
         return;
       }
     }
-    if (this.state === 'alerting') this.callerAudio.hear(ringback(), 'network');
+    // A caller on the trunk has the tone made where the caller is.
+    if (this.state === 'alerting' && this.origin === undefined) this.callerAudio.hear(ringback(), 'network');
+  }
+
+  #callerHears(frame: Int16Array, from: 'far-end' | 'network'): void {
+    this.callerAudio.hear(frame, from);
+    if (this.state === 'active') this.origin?.send(frame);
   }
 
   /** The lab is shut down under the call. */
@@ -221,6 +245,7 @@ export class LabCall implements CallHandle {
           withholdNumber: this.withholdNumber,
           called: number,
           diverted: this.diverted,
+          userToUser: this.origin?.userToUser,
         },
         {
           ringing: () => this.#alerting(),
@@ -266,6 +291,7 @@ export class LabCall implements CallHandle {
     if (decision.kind === 'divert') {
       const { diverted } = decision;
       this.diverted.push(diverted);
+      this.origin?.forwarded();
       this.#note(
         this.#at,
         `forward: ${diverted.reason}`,
@@ -282,6 +308,7 @@ export class LabCall implements CallHandle {
     if (this.state !== 'setup') return;
     this.state = 'alerting';
     this.alertingAt = this.#world.now();
+    this.origin?.alerting();
     this.#towardsCaller('ALERTING', 'The caller hears that it rings.');
     this.#world.changed(this);
   }
@@ -290,11 +317,13 @@ export class LabCall implements CallHandle {
     if (this.state === 'active' || this.state === 'ended') return;
     this.state = 'active';
     this.answeredAt = this.#world.now();
+    this.origin?.answered();
     this.#towardsCaller('CONNECT', 'The call is answered; both sides speak.');
     this.#world.changed(this);
   }
 
-  #release(by: ReleasedBy, cause: Cause): void {
+  /** @param tellOrigin false when it is the origin that ends it */
+  #release(by: ReleasedBy, cause: Cause, tellOrigin = true): void {
     if (this.state === 'ended') return;
     const leg = this.#leg;
     this.#lastCodec = this.trunkCodec;
@@ -302,7 +331,8 @@ export class LabCall implements CallHandle {
     this.endedAt = this.#world.now();
     this.release = { by, cause };
     this.#leg = undefined;
-    if (leg?.kind === 'trunk' && by !== 'ringthrough') leg.trunk.release(cause);
+    if (leg?.kind === 'trunk' && (by !== 'ringthrough' || !tellOrigin)) leg.trunk.release(cause);
+    if (tellOrigin) this.origin?.release(cause);
     if (leg?.kind === 'handset')
       this.#dropHandset(leg, this.answeredAt === undefined ? 'Missed call' : cause.text);
     if (by !== 'caller') this.#towardsCaller('DISCONNECT', `${cause.text} (cause ${cause.q850})`);
@@ -322,7 +352,9 @@ export class LabCall implements CallHandle {
     return this.withholdNumber ? 'Number withheld' : this.caller.number;
   }
 
+  /** What a caller on the trunk is told shows as SIP. */
   #towardsCaller(label: string, detail: string): void {
+    if (this.origin !== undefined) return;
     this.#radio(switchColumn(this.caller.carrierId), handsetColumn(this.caller.number), label, detail);
   }
 

@@ -19,6 +19,8 @@ export interface TrunkCallRequest {
   /** The number the call goes to on the trunk: a C number. */
   called: string;
   diverted: readonly Diverted[];
+  /** RFC 7433, of a call that came with it. */
+  userToUser?: string | undefined;
 }
 
 /** What the trunk reports; each at most once except `ringing`, and nothing after `released`. */

@@ -31,6 +31,25 @@ const bySipStatus: ReadonlyMap<number, Cause> = new Map<number, Cause>([
   [604, causes.notInService],
 ]);
 
+/** RFC 3398 section 8.2.6.1 the other way: what a caller on the trunk is refused with. */
+const statusByQ850: ReadonlyMap<number, number> = new Map([
+  [1, 404],
+  [17, 486],
+  [18, 408],
+  [21, 403],
+  [22, 410],
+  [25, 483],
+  [27, 502],
+  [28, 484],
+  [31, 480],
+  [38, 503],
+  [41, 503],
+]);
+
+export function sipStatusOfCause({ q850 }: Cause): number {
+  return statusByQ850.get(q850) ?? 480;
+}
+
 /**
  * The cause of a call the far end refused with a SIP status. A Q.850 value the far end gave in Reason (RFC 3326)
  * wins over the mapping.

@@ -43,6 +43,10 @@ export interface CarrierOptions {
   prefix: string;
   /** The routing number whose calls leave over this carrier's trunk to Ringthrough. */
   cNumber: string;
+  /** Further numbers whose calls leave over the trunk, such as the one that takes missed calls. */
+  serviceNumbers?: readonly string[];
+  /** Whether its switch hands user-to-user information on over a forwarding (RFC 7433); many do not. Default: true. */
+  keepsUserToUser?: boolean;
   /** UDP port of the switch; 0 takes any free one. */
   sipPort: number;
   redirection: RedirectionHeaders;

@@ -1,8 +1,10 @@
-import { NodeNetwork, SipStack } from '@ringthrough/sip';
+import { NodeNetwork, SipStack, type UasSession } from '@ringthrough/sip';
 import type { TrunkCall, TrunkCallListener, TrunkCallRequest } from '../call/trunk-call.ts';
+import type { TrunkOrigin } from '../call/trunk-origin.ts';
 import { type Ladder, switchColumn } from '../ladder.ts';
 import type { CarrierOptions, RedirectionHeaders } from '../model/types.ts';
 import { summarize, type TracedMessage, TracingNetwork } from './tracing-network.ts';
+import { TrunkArrival, type TrunkArrivalRequest } from './trunk-arrival.ts';
 import { TrunkInvite } from './trunk-invite.ts';
 
 export interface SwitchOptions {
@@ -11,13 +13,29 @@ export interface SwitchOptions {
   /** Where the trunk leads. */
   server: { host: string; port: number };
   ladder: Ladder;
+  /**
+   * Ringthrough calls somebody over this trunk.
+   * @param named to be told the lab's name of the call before it goes on
+   * @returns what to do when Ringthrough gives it up; undefined when it was released at once
+   */
+  onCall(
+    request: TrunkArrivalRequest,
+    origin: TrunkOrigin,
+    named: (id: string) => void,
+  ): (() => void) | undefined;
   log: { warn(details: Record<string, unknown>, message: string): void };
 }
+
+/** Messages of calls that have no name yet, such as the INVITE itself. */
+const keptUnnamed = 50;
 
 /** The carrier's switch (MSC) as the outside sees it: a SIP trunk over UDP from a port of its own. */
 export class Switch {
   readonly #options: SwitchOptions;
   readonly #stack: SipStack;
+  /** The lab's names of calls that came over the trunk, by Call-ID. */
+  readonly #names = new Map<string, string>();
+  readonly #unnamed = new Map<string, TracedMessage[]>();
   #started = false;
 
   constructor(options: SwitchOptions) {
@@ -33,8 +51,7 @@ export class Switch {
         error: (details, text) => log.warn(details, text),
       },
     });
-    // Nothing comes in over this trunk yet: the lab's subscribers are called from the lab only.
-    this.#stack.on('invite', (session) => session.reject(404));
+    this.#stack.on('invite', (session) => void this.#onInvite(session));
   }
 
   /** @throws ListenError when the port is taken. */
@@ -70,10 +87,49 @@ export class Switch {
     await this.#stack.close();
   }
 
-  #trace({ direction, text }: TracedMessage): void {
+  /** The trunk is for Ringthrough alone. */
+  async #onInvite(session: UasSession): Promise<void> {
+    const { server, host } = this.#options;
+    const { remote } = session.flow;
+    if (remote.host !== server.host || remote.port !== server.port) {
+      session.reject(403);
+      return;
+    }
+    try {
+      let gone: (() => void) | undefined;
+      const arrival = await TrunkArrival.open(session, host, () => gone?.());
+      if (arrival === undefined) return;
+      gone = this.#options.onCall(arrival.request, arrival, (id) => this.#name(session.callId, id));
+    } catch {
+      session.reject(503);
+    }
+  }
+
+  /** From now on the ladder shows the messages of this call, those that have passed first. */
+  #name(callId: string, name: string): void {
+    this.#names.set(callId, name);
+    const [oldest] = this.#names.keys();
+    if (this.#names.size > keptUnnamed && oldest !== undefined) this.#names.delete(oldest);
+    const passed = this.#unnamed.get(callId) ?? [];
+    this.#unnamed.delete(callId);
+    for (const message of passed) this.#trace(message);
+  }
+
+  #keepUnnamed(callId: string, message: TracedMessage): void {
+    this.#unnamed.set(callId, [...(this.#unnamed.get(callId) ?? []), message].slice(-keptUnnamed));
+    const [oldest] = this.#unnamed.keys();
+    if (this.#unnamed.size > keptUnnamed && oldest !== undefined) this.#unnamed.delete(oldest);
+  }
+
+  #trace(message: TracedMessage): void {
+    const { direction, text } = message;
     const summary = summarize(text);
-    const callId = summary?.callId.match(/^([0-9a-f]+)@lab$/)?.[1];
-    if (summary === undefined || callId === undefined) return;
+    if (summary === undefined) return;
+    const callId = summary.callId.match(/^([0-9a-f]+)@lab$/)?.[1] ?? this.#names.get(summary.callId);
+    if (callId === undefined) {
+      this.#keepUnnamed(summary.callId, message);
+      return;
+    }
     const own = switchColumn(this.#options.carrier.id);
     const [from, to] =
       direction === 'out' ? ([own, 'ringthrough'] as const) : (['ringthrough', own] as const);

@@ -182,6 +182,7 @@ function buildInvite({ local, server, call }: TrunkInviteOptions, sdp: string): 
       ['Call-ID', `${call.callId}@lab`],
       ['P-Asserted-Identity', at(call.calling, local.host)],
       ...(call.withholdNumber ? ([['Privacy', 'id']] as const) : []),
+      ...(call.userToUser === undefined ? [] : ([['User-to-User', call.userToUser]] as const)),
       ...redirectionHeaders({ diverted: call.diverted, host: local.host, headers: call.redirection }),
       ['Content-Type', 'application/sdp'],
     ],

@@ -1,5 +1,5 @@
 import { ToneGenerator } from '@ringthrough/rtp';
-import { SipStack, type UasSession } from '@ringthrough/sip';
+import { SipRequest, SipStack, type UacSession, type UasSession } from '@ringthrough/sip';
 import { frameSamples, sampleRate } from '../media/frame.ts';
 import { Pacer } from '../media/pacer.ts';
 import { RtpEndpoint } from '../media/rtp-endpoint.ts';
@@ -54,10 +54,63 @@ export class FarEndCall {
   }
 }
 
+/** A call that the far end makes over the trunk. */
+export class FarEndDial {
+  readonly session: UacSession;
+  readonly media: RtpEndpoint;
+  readonly ear = new ToneEar(Date.now);
+  /** Statuses in order, then `ended`. */
+  readonly seen: Array<number | 'ended'> = [];
+  /** Q.850 of a refusal or BYE. */
+  reason: string | undefined;
+  readonly #pacer = new Pacer(() => this.#tick());
+  #tone: ToneGenerator | undefined;
+
+  constructor(session: UacSession, media: RtpEndpoint) {
+    this.session = session;
+    this.media = media;
+    session.on('provisional', ({ status }) => this.seen.push(status));
+    session.on('accepted', ({ status }) => {
+      this.seen.push(status);
+      const remote = readSdp(session.answer ?? '');
+      if (remote === undefined) throw new Error('The answer has no audio.');
+      media.negotiate(remote);
+      this.#pacer.start();
+    });
+    session.on('rejected', ({ status, headers }) => {
+      this.reason = headers.get('Reason') ?? undefined;
+      this.seen.push(status);
+      this.close();
+    });
+    session.on('ended', ({ request }) => {
+      this.reason = request?.headers.get('Reason') ?? undefined;
+      this.seen.push('ended');
+      this.close();
+    });
+  }
+
+  say(hz: number): void {
+    this.#tone = new ToneGenerator({ sampleRate, frequencies: [hz] });
+  }
+
+  close(): void {
+    this.#pacer.stop();
+    this.media.close();
+  }
+
+  #tick(): void {
+    const frame = new Int16Array(frameSamples);
+    this.#tone?.fill(frame);
+    this.media.send(frame);
+    const heard = this.media.receive();
+    if (heard !== undefined) this.ear.hear(heard);
+  }
+}
+
 /** Stands where Ringthrough stands: takes the trunk's calls with the same SIP and RTP libraries. */
 export class FarEnd {
   readonly stack = new SipStack({ userAgent: 'far end', listeners: [{ protocol: 'udp', host, port: 0 }] });
-  readonly #calls: FarEndCall[] = [];
+  readonly #calls: Array<FarEndCall | FarEndDial> = [];
   readonly #waiting: Array<(call: FarEndCall) => void> = [];
 
   async start(): Promise<{ host: string; port: number }> {
@@ -69,6 +122,28 @@ export class FarEnd {
   /** The next call that comes in. */
   nextCall(): Promise<FarEndCall> {
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Calls somebody over the trunk whose switch is there. */
+  async call(
+    to: { number: string; from: string; port: number },
+    headers: Array<[string, string]> = [],
+  ): Promise<FarEndDial> {
+    const media = await RtpEndpoint.open(host);
+    const body = writeSdp({ host, port: media.port, codecs: ['PCMU', 'PCMA'], sessionId: 8, version: 1 });
+    const request = new SipRequest('INVITE', `sip:${to.number}@${host}:${to.port};user=phone`, {
+      headers: [
+        ['From', `<sip:${to.from}@${host}>`],
+        ['To', `<sip:${to.number}@${host}>`],
+        ['Content-Type', 'application/sdp'],
+        ...headers,
+      ],
+      body,
+    });
+    const target = { protocol: 'udp' as const, host, port: to.port };
+    const call = new FarEndDial(this.stack.invite({ request, target }), media);
+    this.#calls.push(call);
+    return call;
   }
 
   async close(): Promise<void> {
