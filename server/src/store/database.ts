@@ -1,4 +1,11 @@
 import type { Generated } from 'kysely';
+import type {
+  SmsInboxPartsTable,
+  SmsInboxTable,
+  SmsOutboxTable,
+  SmsPartsTable,
+  SmsReceiptsTable,
+} from './sms-tables.ts';
 
 /** The tables. Times are unix milliseconds, ids random text, flags 0 or 1; `null` is "not (yet)". */
 export interface Database {
@@ -12,6 +19,10 @@ export interface Database {
   calls: CallsTable;
   voicemails: VoicemailsTable;
   sms_outbox: SmsOutboxTable;
+  sms_parts: SmsPartsTable;
+  sms_receipts: SmsReceiptsTable;
+  sms_inbox: SmsInboxTable;
+  sms_inbox_parts: SmsInboxPartsTable;
   notices: NoticesTable;
 }
 
@@ -158,19 +169,6 @@ export interface VoicemailsTable {
   /** Relative to the data directory. */
   file: string;
   heard_at: number | null;
-}
-
-export interface SmsOutboxTable {
-  id: string;
-  carrier_id: string;
-  recipient: string;
-  /** Emptied once the message is accepted or given up: it may hold a code. */
-  body: string;
-  created_at: number;
-  next_attempt_at: number;
-  attempts: number;
-  sent_at: number | null;
-  failed_at: number | null;
 }
 
 export interface NoticesTable {

@@ -10,5 +10,6 @@ export type {
 export { newId } from './ids.ts';
 export { deriveKey, loadMasterKey } from './master-key.ts';
 export { prepareQuery } from './prepared-query.ts';
+export type { SmsDelivery } from './sms-tables.ts';
 export { openStore, readRows, type Store, type StoreOptions, writeTogether } from './store.ts';
 export { StoreWriteError } from './writer/store-writer.ts';

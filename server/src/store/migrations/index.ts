@@ -5,6 +5,7 @@ import { compactBindings } from './0003-compact-bindings.ts';
 import { bindingPaths } from './0004-binding-paths.ts';
 import { deviceIdentities } from './0005-device-identities.ts';
 import { validationMechanisms } from './0007-validation-mechanisms.ts';
+import { sms } from './0008-sms.ts';
 
 /** In order of their names. A migration that was released is never changed: add one. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   '0004-binding-paths': bindingPaths,
   '0005-device-identities': deviceIdentities,
   '0007-validation-mechanisms': validationMechanisms,
+  '0008-sms': sms,
 };
