@@ -13,6 +13,7 @@ import { CallerLeg } from './caller-leg.ts';
 import { CarrierVoicemail, type CarrierVoicemailRules } from './carrier-voicemail.ts';
 import type { TrunkNumbers } from './diverted-numbers.ts';
 import { echoCall } from './echo-call.ts';
+import { type CallInterceptor, type Interception, specialCall } from './interceptor.ts';
 import { type CalledNumber, NumberDirectory } from './number-directory.ts';
 import { RingMedia } from './ring-media.ts';
 import { type LoopRules, routingLoop } from './routing-loop.ts';
@@ -61,6 +62,8 @@ export interface CallServiceOptions extends Omit<CallNeighbours, 'records' | 'li
   trunks: TrunkDirectory;
   /** Shared with whoever else calls over the trunks. */
   trunkLoad?: TrunkLoad;
+  /** Asked in their order before anybody's number is looked up, and before the guard against loops. */
+  interceptors?: readonly CallInterceptor[];
   ringTimeoutMs: number;
   maxDurationMs: number;
   /** Calls that were diverted more often are not taken. */
@@ -207,6 +210,12 @@ export class CallService {
     if (maxForwards < 1) return refuse(session, 'too-many-hops');
     const request = trunk.normalise?.(session.request) ?? session.request;
     const arrival = readArrival(request, trunk);
+    const intercepted = await this.#intercept(session, { request, arrival, trunk, arrivedAt });
+    if (intercepted !== undefined) {
+      this.#options.log.info({ carrierId: trunk.id }, 'a call for the system itself');
+      session.reject(intercepted.status, { headers: [['Reason', intercepted.reason]] });
+      return;
+    }
     const number = await this.#numbers.firstLinked(arrival.called);
     const refused = (accountId: string | null, outcome: 'unknown-number' | 'failed', cause: Refusal) => {
       refuse(session, cause);
@@ -242,6 +251,22 @@ export class CallService {
       const cause = error.code === 'no-free-port' ? 'no-media' : 'no-common-codec';
       return refused(number.accountId, 'failed', cause);
     }
+  }
+
+  /** Nothing is held up where nobody has to think about it. */
+  async #intercept(
+    session: UasSession,
+    at: { request: SipRequest; arrival: Arrival; trunk: Trunk; arrivedAt: number },
+  ): Promise<Interception | undefined> {
+    const { interceptors = [] } = this.#options;
+    if (interceptors.length === 0) return undefined;
+    const call = specialCall(session, at);
+    for (const interceptor of interceptors) {
+      const verdict = interceptor(call);
+      const interception = verdict instanceof Promise ? await verdict : verdict;
+      if (interception !== undefined) return interception;
+    }
+    return undefined;
   }
 
   async #ring(call: {

@@ -7,5 +7,6 @@ export {
   type Trunk,
   type TrunkDirectory,
 } from './call-service.ts';
+export type { CallInterceptor, Interception, SpecialCall } from './interceptor.ts';
 export { overloadHeaders } from './sip-causes.ts';
 export { type Direction, TrunkLoad, type TrunkStats } from './trunk-load.ts';

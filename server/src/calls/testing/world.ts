@@ -10,6 +10,7 @@ import { FakeMedia, fakeSdp } from '../../media/testing/index.ts';
 import { Registrar } from '../../registration/index.ts';
 import { type AnswerMode, openStore, type Store } from '../../store/index.ts';
 import { CallService } from '../call-service.ts';
+import type { CallInterceptor } from '../interceptor.ts';
 import type { TrunkLimits } from '../trunk-load.ts';
 import { server, TestCaller, TestDevice } from './test-peers.ts';
 
@@ -33,6 +34,8 @@ export class CallWorld {
   /** Who was told that the carrier answers itself. */
   readonly carrierAnswered: string[] = [];
   readonly logLines: string[] = [];
+  /** Asked about each call first. */
+  readonly interceptors: CallInterceptor[] = [];
   readonly #stacks: SipStack[] = [];
   store!: Store;
   fabric!: LocalFabric;
@@ -315,6 +318,7 @@ export class CallWorld {
               }
             : undefined,
       },
+      interceptors: this.interceptors,
       domain: 'localhost',
       ringTimeoutMs: 30_000,
       maxDurationMs: this.#maxDurationMs,
