@@ -2,7 +2,7 @@ import type { Handset, Screen } from './call/handset.ts';
 import type { CallState, LabCall, ReleasedBy } from './call/lab-call.ts';
 import type { Heard } from './media/handset-audio.ts';
 import type { Forwarding, ForwardingCondition } from './model/forwarding-table.ts';
-import type { InboxSms, SmsCentre } from './model/sms-centre.ts';
+import type { InboxSms } from './model/sms-centre.ts';
 import type { CarrierOptions, Coverage, Diverted, HandsetRole, RedirectionHeaders } from './model/types.ts';
 
 /** What REST and the event stream show. Times are unix milliseconds, numbers E.164. */
@@ -59,7 +59,13 @@ export function carrierView(
   return { id, name, country, cNumber, redirection, sip };
 }
 
-export function handsetView(handset: Handset, call: LabCall | undefined, sms: SmsCentre): HandsetView {
+/** The SMS of a handset, there and on their way. */
+export interface SmsOfHandset {
+  inbox(number: string): readonly InboxSms[];
+  waitingFor(number: string): number;
+}
+
+export function handsetView(handset: Handset, call: LabCall | undefined, sms: SmsOfHandset): HandsetView {
   const outgoing = call?.caller === handset;
   const caller = call?.withholdNumber === true ? 'Number withheld' : (call?.caller.number ?? '');
   return {
