@@ -34,9 +34,26 @@ function number(
   return {
     number: e164,
     primary,
-    carrier: { id, name, country, family: 'gsm' },
+    carrier: { id, name, country, family: 'gsm', integrated: false },
     answerMode: 'both',
-    forwarding: { cNumber: c, activate: `**004*${c}#`, deactivate: '##004#' },
+    forwarding: {
+      cNumber: c,
+      mode: 'manual',
+      state: 'unknown',
+      source: null,
+      error: null,
+      changedAt: null,
+      noReplySeconds: null,
+      noReplyChoices: [5, 10, 15, 20, 25, 30],
+      commands: {
+        activate: `**004*${c}#`,
+        deactivate: '##004#',
+        status: '*#004#',
+        noReply: `**61*${c}**{seconds}#`,
+        deactivateNoReply: '##61#',
+      },
+      check: null,
+    },
     validatedAt: Date.now(),
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { carrierNetwork, catalogueSchema, forwardingSchema, operatorSchema } from './config-carriers.ts';
 import { sipSchema, tlsFiles } from './config-sip.ts';
 import { trunkSchema, uniqueTrunkIds } from './config-trunks.ts';
 import { carrierValidation, validationSchema } from './config-validation.ts';
@@ -186,19 +187,28 @@ const smsOutbox = z.strictObject({
   parallel: positive.default(8).describe('SMS under way at once'),
 });
 
-const carrier = z.strictObject({
+/** A carrier, in the configuration, a file of carriers or the operators' API. */
+export const carrierSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and hyphens'),
   name: z.string().min(1),
   country: z.string().regex(/^[A-Z]{2}$/, 'must be an ISO 3166 country code, such as US'),
   family: z.enum(['gsm', 'cdma']),
-  prefixes: z.array(z.string().regex(/^\+\d{1,15}$/, 'must be a prefix such as "+44" (in quotes)')).min(1),
+  prefixes: z
+    .array(z.string().regex(/^\+\d{1,15}$/, 'must be a prefix such as "+44" (in quotes)'))
+    .default([])
+    .describe('Of the numbers it serves; the longest one of all carriers wins'),
   cNumber: e164,
   ringTimeoutSeconds: seconds
     .optional()
     .describe('In place of calls.ringTimeoutSeconds: less than its own no-reply timer'),
   trustIdentity: z.boolean().optional().describe('Believe its P-Asserted-Identity (RFC 3325); true'),
-  trunks: z.array(trunkSchema).min(1).refine(uniqueTrunkIds, 'two trunks have the same id'),
+  trunks: z
+    .array(trunkSchema)
+    .default([])
+    .refine(uniqueTrunkIds, 'two trunks have the same id')
+    .describe('None: its calls come over the trunk of another'),
   sms: sms.optional(),
+  ...carrierNetwork,
   ...carrierValidation,
 });
 
@@ -227,14 +237,14 @@ const log = z.strictObject({
   destination: z.string().min(1).default('stderr').describe('stderr, or a file'),
 });
 
-function uniqueIds(carriers: z.output<typeof carrier>[]): boolean {
+function uniqueIds(carriers: z.output<typeof carrierSchema>[]): boolean {
   return new Set(carriers.map((one) => one.id)).size === carriers.length;
 }
 
 /** A certificate that anybody could have signed proves nothing. */
 function canVerifyTrunks(config: {
   sip: z.output<typeof sipSchema>;
-  carriers?: z.output<typeof carrier>[] | undefined;
+  carriers?: z.output<typeof carrierSchema>[] | undefined;
 }): boolean {
   const byCertificate = config.carriers?.some(({ trunks }) => trunks.some(({ tls }) => tls !== undefined));
   return byCertificate !== true || config.sip.tls?.ca !== undefined;
@@ -253,10 +263,13 @@ const settings = z.strictObject({
   registration: registration.prefault({}),
   subscriptions: subscriptions.prefault({}),
   carriers: z
-    .array(carrier)
+    .array(carrierSchema)
     .refine(uniqueIds, 'two carriers have the same id')
     .optional()
     .describe('Default: the two of the lab'),
+  catalogue: catalogueSchema.prefault({}),
+  forwarding: forwardingSchema.prefault({}),
+  operator: operatorSchema.prefault({}),
   sms: smsOutbox.prefault({}),
   lab: lab.prefault({}),
   log: log.prefault({}),
@@ -268,7 +281,7 @@ export const configSchema = settings.refine(canVerifyTrunks, {
   error: 'a trunk with tls needs sip.tls with ca: whose certificates are believed',
 });
 
-export type CarrierConfig = z.output<typeof carrier>;
+export type CarrierConfig = z.output<typeof carrierSchema>;
 export type ParsedConfig = z.output<typeof configSchema>;
 
 /** What the program runs with: the file and environment with every default filled in. */

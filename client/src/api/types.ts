@@ -5,12 +5,49 @@ export interface Carrier {
   name: string;
   country: string;
   family: string;
+  /** Its forwarding is switched by the service. */
+  integrated: boolean;
+}
+
+/** Null: the carrier has no such code. */
+export interface ForwardingCommands {
+  activate: string;
+  deactivate: string;
+  status: string | null;
+  /** With `{seconds}` in place of the time. */
+  noReply: string | null;
+  deactivateNoReply: string | null;
+}
+
+export type CheckSeen =
+  | 'came-back'
+  | 'rang'
+  | 'carrier-voicemail'
+  | 'rejected'
+  | 'busy'
+  | 'wrong-number'
+  | 'nothing';
+
+export interface ForwardingCheck {
+  state: 'running' | 'verified' | 'failed';
+  seen: CheckSeen | null;
+  at: number;
+  cause?: string;
 }
 
 export interface Forwarding {
   cNumber: string;
-  activate: string;
-  deactivate: string;
+  mode: 'auto' | 'manual';
+  state: 'unknown' | 'pending' | 'active' | 'inactive' | 'failed';
+  /** Who says so. */
+  source: 'carrier' | 'person' | 'check' | 'call' | null;
+  error: string | null;
+  changedAt: number | null;
+  noReplySeconds: number | null;
+  /** None: the carrier knows one time only. */
+  noReplyChoices: number[];
+  commands: ForwardingCommands;
+  check: ForwardingCheck | null;
 }
 
 export type AnswerMode = 'both' | 'voicemail' | 'mca';

@@ -23,7 +23,8 @@ export function Forwarding(props: { number: string }) {
         {(account) => {
           const linked = account.numbers.find((candidate) => candidate.number === props.number);
           if (!linked?.forwarding) return <p class="card">{texts.forwarding.unknown}</p>;
-          return <Commands activate={linked.forwarding.activate} deactivate={linked.forwarding.deactivate} />;
+          const { activate, deactivate } = linked.forwarding.commands;
+          return <Commands activate={activate} deactivate={deactivate} />;
         }}
       </Loaded>
     </Screen>

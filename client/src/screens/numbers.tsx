@@ -117,7 +117,9 @@ function NumberCard(props: { number: LinkedNumber }) {
           }}
         >
           <p class="soft">{texts.numbers.delinkLead}</p>
-          {props.number.forwarding && <code class="command">{props.number.forwarding.deactivate}</code>}
+          {props.number.forwarding && (
+            <code class="command">{props.number.forwarding.commands.deactivate}</code>
+          )}
           <ErrorLine text={action.error.value} />
         </Confirm>
       )}

@@ -7,7 +7,7 @@ export interface LinkedNumber {
   number: string;
   primary: boolean;
   carrier: { id: string; name: string } | null;
-  forwarding: { cNumber: string; activate: string; deactivate: string } | null;
+  forwarding: { cNumber: string; commands: { activate: string; deactivate: string } } | null;
 }
 
 export interface CallRecord {

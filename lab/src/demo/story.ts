@@ -41,8 +41,8 @@ export class Story extends StorySteps {
     timeline.chapter('Forwarding: the codes the client shows, dialled on the handsets');
     for (const { number, forwarding } of await person.numbers()) {
       if (forwarding === null) throw new Error(`There is no forwarding code for ${number}.`);
-      await network.dialCode(number, forwarding.activate);
-      timeline.line(`${number} dials ${forwarding.activate}`);
+      await network.dialCode(number, forwarding.commands.activate);
+      timeline.line(`${number} dials ${forwarding.commands.activate}`);
     }
     const { forwardings } = await network.handset(us);
     timeline.check(

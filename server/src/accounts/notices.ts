@@ -13,9 +13,10 @@ export interface Notice {
 
 /**
  * `number-lost`: another account validated one of this account's numbers (data: number). `carrier-voicemail`: the carrier
- * of a number takes its calls away while the devices ring (data: number).
+ * of a number takes its calls away while the devices ring (data: number). `forwarding-failed`: a carrier did not switch
+ * the forwarding on (data: number). `forwarding-lost`: a carrier has dropped it (data: number).
  */
-export type NoticeCode = 'number-lost' | 'carrier-voicemail';
+export type NoticeCode = 'number-lost' | 'carrier-voicemail' | 'forwarding-failed' | 'forwarding-lost';
 
 const shownAtOnce = 100;
 

@@ -1,4 +1,9 @@
-export { type Carrier, CarrierCatalogue } from './catalogue.ts';
+export {
+  type Carrier,
+  CarrierCatalogue,
+  type CarrierOfNumber,
+  type CatalogueSource,
+} from './catalogue.ts';
 export type { NumberFormat } from './number-format.ts';
 export { type SmsGateway, SmsOutbox, type SmsOutboxOptions } from './sms-outbox.ts';
 export {

@@ -45,8 +45,50 @@ export const deviceInput = z.strictObject({
 export const carrier = z.object({
   id: z.string(),
   name: z.string(),
-  country: z.string(),
+  country: z.string().describe('ISO 3166'),
   family: z.enum(['gsm', 'cdma']),
+  integrated: z.boolean().describe('Its forwarding is switched by us'),
+});
+
+const code = z.string().nullable();
+
+export const forwarding = z.object({
+  cNumber: e164.describe('Where the carrier forwards calls to'),
+  mode: z.enum(['auto', 'manual']).describe('Who switches it: we, or the person by dialling'),
+  state: z.enum(['unknown', 'pending', 'active', 'inactive', 'failed']),
+  source: z
+    .enum(['carrier', 'person', 'check', 'call'])
+    .nullable()
+    .describe('Who says so: its platform, the person who dialled, a test call, a call that came forwarded'),
+  error: z
+    .string()
+    .nullable()
+    .describe(
+      'no-answer, busy, bad-answer, not-authorised, unknown-subscriber or refused; also of a look-up that failed',
+    ),
+  changedAt: time.nullable(),
+  noReplySeconds: z.int().nullable().describe('It rings so long before an unanswered call is forwarded'),
+  noReplyChoices: z.array(z.int()).describe('The times that can be set; none: the carrier knows one only'),
+  commands: z
+    .object({
+      activate: z.string(),
+      deactivate: z.string(),
+      status: code,
+      noReply: code.describe('With {seconds} in place of the time'),
+      deactivateNoReply: code,
+    })
+    .describe('What to dial on the handset'),
+  check: z
+    .object({
+      state: z.enum(['running', 'verified', 'failed']),
+      seen: z
+        .enum(['came-back', 'rang', 'carrier-voicemail', 'rejected', 'busy', 'wrong-number', 'nothing'])
+        .nullable(),
+      at: time,
+      cause: z.string().optional(),
+    })
+    .nullable()
+    .describe('The last test call'),
 });
 
 export const account = z.object({
@@ -58,13 +100,7 @@ export const account = z.object({
       primary: z.boolean(),
       carrier: carrier.nullable(),
       answerMode: z.enum(['both', 'voicemail', 'mca']),
-      forwarding: z
-        .object({
-          cNumber: e164,
-          activate: z.string().describe('What to dial on the handset'),
-          deactivate: z.string(),
-        })
-        .nullable(),
+      forwarding: forwarding.nullable().describe('Null while the carrier is not known'),
       validatedAt: time,
     }),
   ),

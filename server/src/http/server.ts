@@ -12,8 +12,10 @@ import { createRateLimits } from './rate-limits.ts';
 import { logRequests } from './request-log.ts';
 import { accountRoutes } from './routes/account.ts';
 import { callRoutes } from './routes/calls.ts';
+import { carrierRoutes } from './routes/carriers.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
+import { forwardingRoutes } from './routes/forwarding.ts';
 import { noticeRoutes } from './routes/notices.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { statusRoutes } from './routes/status.ts';
@@ -93,9 +95,9 @@ function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void>
       context.limits.requestsByAddress.take(clientAddress(request.ip));
       await authenticate(request, context.accounts);
     });
-    const open = [validationRoutes, sessionRoutes, statusRoutes, eventRoutes];
+    const open = [validationRoutes, sessionRoutes, statusRoutes, carrierRoutes, eventRoutes];
     for (const routes of open) routes(api, context);
-    const guarded = [accountRoutes, deviceRoutes, callRoutes, noticeRoutes];
+    const guarded = [accountRoutes, forwardingRoutes, deviceRoutes, callRoutes, noticeRoutes];
     // Each in a scope of its own: they add a hook that wants a session.
     for (const routes of guarded) {
       api.register(async (scope) => routes(scope.withTypeProvider<ZodTypeProvider>(), context));

@@ -15,13 +15,14 @@ export async function accountView(
     accounts.createdAt(accountId),
     accounts.numbers.list(accountId),
   ]);
+  const forwardings = await forwarding.views(accountId, numbers);
   return {
     id: accountId,
     createdAt,
     numbers: numbers.map(({ carrierId, ...number }) => ({
       ...number,
       carrier: (carrierId && forwarding.carrier(carrierId)) || null,
-      forwarding: (carrierId && forwarding.commands(carrierId)) || null,
+      forwarding: forwardings.get(number.number) ?? null,
     })),
   };
 }

@@ -33,9 +33,26 @@ describe('sign-up (R-SIGNUP)', () => {
       {
         number: anna,
         primary: true,
-        carrier: { id: 'us', name: 'Test US', country: 'US', family: 'gsm' },
+        carrier: { id: 'us', name: 'Test US', country: 'US', family: 'gsm', integrated: false },
         answerMode: 'both',
-        forwarding: { cNumber: '+14155559000', activate: '**004*+14155559000#', deactivate: '##004#' },
+        forwarding: {
+          cNumber: '+14155559000',
+          mode: 'manual',
+          state: 'unknown',
+          source: null,
+          error: null,
+          changedAt: null,
+          noReplySeconds: null,
+          noReplyChoices: [5, 10, 15, 20, 25, 30],
+          commands: {
+            activate: '**004*+14155559000#',
+            deactivate: '##004#',
+            status: '*#004#',
+            noReply: '**61*+14155559000**{seconds}#',
+            deactivateNoReply: '##61#',
+          },
+          check: null,
+        },
         validatedAt: house.now,
       },
     ]);

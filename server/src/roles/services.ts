@@ -5,7 +5,7 @@ import type { Fabric } from '../fabric/index.ts';
 import { Forwarding } from '../forwarding/index.ts';
 import type { Logger } from '../log.ts';
 import { deriveKey, type Store } from '../store/index.ts';
-import { type NumberOwner, SmsCode, Validations } from '../validation/index.ts';
+import { type NumberOwner, SmsCode, SmsConfirm, Validations } from '../validation/index.ts';
 
 export interface ServicesOptions {
   config: Config;
@@ -15,6 +15,8 @@ export interface ServicesOptions {
   masterKey: Buffer;
   /** Where an SMS URL that is a path only leads. */
   postToSelf: PostToSelf;
+  /** Default: the carriers of the configuration. */
+  catalogue?: CarrierCatalogue;
   now?: () => number;
 }
 
@@ -28,14 +30,15 @@ export interface Services {
 
 /** The modules that need neither SIP nor media. */
 export function createServices(options: ServicesOptions): Services {
-  const catalogue = new CarrierCatalogue(options.config.carriers);
+  const catalogue = options.catalogue ?? new CarrierCatalogue(options.config.carriers);
+  const accounts = createAccounts(options);
   const sms = createOutbox(options);
   return {
-    accounts: createAccounts(options),
+    accounts,
     catalogue,
     sms,
     validations: createValidations(options, catalogue, sms),
-    forwarding: new Forwarding(catalogue),
+    forwarding: createForwarding(options, catalogue, accounts),
   };
 }
 
@@ -53,6 +56,26 @@ function createAccounts({ config, store, fabric, now }: ServicesOptions): Accoun
     sessionLifetimeMs: accounts.sessionLifetimeDays * 86_400_000,
     maxDevicesPerAccount: accounts.maxDevicesPerAccount,
     maxNumbersPerAccount: accounts.maxNumbersPerAccount,
+    ...(now ? { now } : {}),
+  });
+}
+
+function createForwarding(
+  { config, store, fabric, log, now }: ServicesOptions,
+  catalogue: CarrierCatalogue,
+  { notices }: Accounts,
+): Forwarding {
+  const { forwarding } = config;
+  return new Forwarding({
+    store,
+    fabric,
+    catalogue,
+    log: log.child({ module: 'forwarding' }),
+    tell: (accountId, notice) => notices.tellOnce(accountId, notice, 0),
+    firstRetryMs: forwarding.firstRetrySeconds * 1000,
+    maxRetryMs: forwarding.maxRetrySeconds * 1000,
+    giveUpAfterMs: forwarding.giveUpAfterSeconds * 1000,
+    parallel: forwarding.parallel,
     ...(now ? { now } : {}),
   });
 }
@@ -86,7 +109,10 @@ function createValidations(
   return new Validations({
     store,
     carriers: { resolve: async (number) => ownerByPrefix(catalogue, number) },
-    mechanisms: [new SmsCode({ sms, digits: validation.codeDigits, origin })],
+    mechanisms: [
+      new SmsCode({ sms, digits: validation.codeDigits, origin }),
+      new SmsConfirm({ sms, origin }),
+    ],
     key: deriveKey(masterKey, 'validation codes'),
     codeLifetimeMs: validation.codeLifetimeSeconds * 1000,
     attempts: validation.attempts,

@@ -24,6 +24,9 @@ export interface Database {
   sms_inbox: SmsInboxTable;
   sms_inbox_parts: SmsInboxPartsTable;
   notices: NoticesTable;
+  forwarding_records: ForwardingRecordsTable;
+  forwarding_jobs: ForwardingJobsTable;
+  catalogue_carriers: CatalogueCarriersTable;
 }
 
 export interface AccountsTable {
@@ -179,4 +182,59 @@ export interface NoticesTable {
   data: string;
   created_at: number;
   seen_at: number | null;
+}
+
+export interface ForwardingRecordsTable {
+  number: string;
+  account_id: string;
+  /** `validated_at` of the number it is of. */
+  linked_at: number;
+  carrier_id: string;
+  /** As last known; while a job of it waits, it is changing. */
+  state: 'unknown' | 'active' | 'inactive' | 'failed';
+  /** Who says so. */
+  source: 'carrier' | 'person' | 'check' | 'call' | null;
+  /** What went wrong last: a stable code. */
+  error: string | null;
+  changed_at: number | null;
+  no_reply_seconds: number | null;
+  check_state: 'running' | 'verified' | 'failed' | null;
+  check_seen:
+    | 'came-back'
+    | 'rang'
+    | 'carrier-voicemail'
+    | 'rejected'
+    | 'busy'
+    | 'wrong-number'
+    | 'nothing'
+    | null;
+  check_cause: string | null;
+  check_at: number | null;
+  verified_at: number | null;
+}
+
+/** A command to a carrier that has not been carried out yet. */
+export interface ForwardingJobsTable {
+  number: string;
+  carrier_id: string;
+  /** The carrier knows by it that a command came before. */
+  id: string;
+  account_id: string;
+  action: 'activate' | 'deactivate' | 'refresh';
+  c_number: string;
+  no_reply_seconds: number | null;
+  created_at: number;
+  next_attempt_at: number;
+  attempts: number;
+  /** 1: the carrier has it and takes time. */
+  accepted: number;
+}
+
+/** What operators have entered over the API. */
+export interface CatalogueCarriersTable {
+  id: string;
+  /** JSON, as the configuration has it. */
+  definition: string;
+  created_at: number;
+  changed_at: number;
 }

@@ -37,7 +37,7 @@ const asker = (request: FastifyRequest, id: string): Asker => ({
   accountId: request.session?.accountId,
 });
 
-function offerRoute(api: Api, { validations }: ApiContext): void {
+function offerRoute(api: Api, { validations, forwarding }: ApiContext): void {
   api.post(
     '/validations/options',
     {
@@ -66,8 +66,8 @@ function offerRoute(api: Api, { validations }: ApiContext): void {
       const { carrier, carriers, mechanisms } = await validations.possibilities({ number, carrierId });
       return {
         number,
-        carrier: carrier ?? null,
-        carriers: [...carriers],
+        carrier: carrier ? forwarding.info(carrier) : null,
+        carriers: carriers.map((one) => forwarding.info(one)),
         mechanisms: mechanisms.map(({ name, challenge }) => ({ name, challenge })),
       };
     },

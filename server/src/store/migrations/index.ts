@@ -6,6 +6,7 @@ import { bindingPaths } from './0004-binding-paths.ts';
 import { deviceIdentities } from './0005-device-identities.ts';
 import { validationMechanisms } from './0007-validation-mechanisms.ts';
 import { sms } from './0008-sms.ts';
+import { forwarding } from './0009-forwarding.ts';
 
 /** In order of their names. A migration that was released is never changed: add one. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005-device-identities': deviceIdentities,
   '0007-validation-mechanisms': validationMechanisms,
   '0008-sms': sms,
+  '0009-forwarding': forwarding,
 };
