@@ -48,7 +48,11 @@ export const carrierValidation = {
     .describe('How its numbers are proved, best first; default: all that it has the means for'),
   validationNumbers: z
     .strictObject({
-      sms: e164.optional().describe('Where people send an SMS to'),
+      sms: z
+        .string()
+        .regex(/^(\+[1-9]\d{6,14}|\d{3,8})$/, 'must be a number in E.164 form, or a short code (in quotes)')
+        .optional()
+        .describe('Where people send an SMS to'),
       missedCall: e164.optional().describe('Where people place a missed call to'),
     })
     .optional(),

@@ -1,37 +1,38 @@
+/** One wait for a change. */
+export interface Change {
+  /** Resolves at the change, after the time given, or when nobody waits any more; never rejects. */
+  within(ms: number): Promise<void>;
+  cancel(): void;
+}
+
 /** Wakes those who wait for a validation to move on. */
 export class Changes {
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  /** Resolves at the next change of `key`, after `ms`, or when `signal` aborts; never rejects. Begins at once. */
-  next(key: string, ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const waiting = this.#waiting.get(key) ?? new Set();
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        waiting.delete(done);
-        if (waiting.size === 0 && this.#waiting.get(key) === waiting) this.#waiting.delete(key);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      if (signal.aborted) {
-        clearTimeout(timer);
-        resolve();
-        return;
-      }
-      signal.addEventListener('abort', done);
-      this.#waiting.set(key, waiting.add(done));
-    });
+  /** Listens from now on, for `ms` at most, or until `signal` aborts. To be cancelled. */
+  next(key: string, ms: number, signal: AbortSignal): Change {
+    const waiting = this.#waiting.get(key) ?? new Set();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timers: NodeJS.Timeout[] = [];
+    const wait = (time: number): void => void timers.push(setTimeout(done, time));
+    const done = (): void => {
+      for (const timer of timers) clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      waiting.delete(done);
+      if (waiting.size === 0 && this.#waiting.get(key) === waiting) this.#waiting.delete(key);
+      resolve();
+    };
+    this.#waiting.set(key, waiting.add(done));
+    signal.addEventListener('abort', done);
+    wait(ms);
+    const within = (time: number): Promise<void> => {
+      wait(time);
+      return promise;
+    };
+    return { within, cancel: done };
   }
 
   announce(key: string): void {
     for (const wake of [...(this.#waiting.get(key) ?? [])]) wake();
-  }
-
-  /** How many wait. */
-  get size(): number {
-    let size = 0;
-    for (const waiting of this.#waiting.values()) size += waiting.size;
-    return size;
   }
 }

@@ -1,3 +1,4 @@
+export type { Count, ValidationStats } from './counters.ts';
 export type {
   Beginning,
   Challenge,
@@ -11,14 +12,10 @@ export type {
   Verdict,
 } from './mechanism.ts';
 export type { Carriers, NumberOwner, Possibilities } from './possibilities.ts';
+export type { Asker, ValidationStanding } from './rows.ts';
 export type { SendLimits } from './send-limits.ts';
 export { SmsCode, type SmsCodeOptions } from './sms-code.ts';
-export type { ValidationStanding } from './standing.ts';
-export {
-  type Asker,
-  type SpendRequest,
-  type StartedValidation,
-  type StartRequest,
-  Validations,
-  type ValidationsOptions,
-} from './validations.ts';
+export { SmsConfirm, type SmsConfirmOptions } from './sms-confirm.ts';
+export { SmsFromClient, type SmsFromClientOptions } from './sms-from-client.ts';
+export type { StartedValidation, StartRequest } from './starting.ts';
+export { type SpendRequest, Validations, type ValidationsOptions, type Wait } from './validations.ts';

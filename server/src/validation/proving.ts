@@ -104,9 +104,8 @@ export async function judgeSource(
   now: number,
 ): Promise<SourceJudgement> {
   const nothing: SourceJudgement = { verdict: 'none', changed: [] };
-  if (!(await firstTime(trx, event, now))) return nothing;
   const rows = await waitingFor(trx, event, now);
-  if (rows.length === 0) return nothing;
+  if (rows.length === 0 || !(await firstTime(trx, event, now))) return nothing;
   if (event.answers === undefined) return judgeBare(trx, rules, rows, now);
   for (const row of rows) {
     const right = event.answers.some(

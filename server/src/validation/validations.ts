@@ -1,26 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import type { Carrier } from '../carrier/index.ts';
-import type { Language, MechanismName } from '../config.ts';
 import { Problem } from '../problem.ts';
 import type { Store, ValidationPurpose } from '../store/index.ts';
 import { Changes } from './changes.ts';
 import { Counters, type ValidationStats } from './counters.ts';
+import { Desk } from './desk.ts';
 import { destinationOf } from './destination.ts';
 import { languageOf } from './languages.ts';
-import type {
-  Beginning,
-  Challenge,
-  ProofDesk,
-  SourceEvent,
-  ValidationDetail,
-  ValidationMechanism,
-  Verdict,
-} from './mechanism.ts';
+import type { MechanismRequest, ProofDesk, ValidationDetail, ValidationMechanism } from './mechanism.ts';
 import { type Carriers, type Possibilities, possibilitiesFor } from './possibilities.ts';
-import { isGuessable, type Judgement, judge, judgeSource, type Rules, tooManyWrongCodes } from './proving.ts';
+import { isGuessable, judge, type Rules } from './proving.ts';
+import { otherWay, refusal } from './refusals.ts';
+import { type Asker, isAccounts, isOver, ownRow, standingOf, type ValidationStanding } from './rows.ts';
 import { AnswerHash, randomToken, sha256 } from './secrets.ts';
-import { checkSendLimits, type SendLimits, SendRefusal } from './send-limits.ts';
-import { isOver, type Row, standingOf, type ValidationStanding } from './standing.ts';
+import { type SendLimits, SendRefusal } from './send-limits.ts';
+import { recordStart, type StartedValidation, type StartRequest } from './starting.ts';
 
 export interface ValidationsOptions {
   store: Store;
@@ -36,41 +30,17 @@ export interface ValidationsOptions {
   now?: () => number;
 }
 
-export interface StartRequest {
-  /** E.164. */
-  number: string;
-  purpose: ValidationPurpose;
-  /** Default: the best one. */
-  mechanism?: MechanismName | undefined;
-  /** What the person says; believed only where we know nothing better. */
-  carrierId?: string | undefined;
-  language?: Language | undefined;
-  /** Who asks, when logged in; needed for `link` and `close`. */
-  accountId: string | undefined;
-  /** Of the client. */
-  address: string;
-}
-
-export interface StartedValidation {
-  /** 131 random bits: who has it may ask how it stands, and claim. */
-  id: string;
-  number: string;
-  mechanism: MechanismName;
-  challenge: Challenge;
-  /** Unix milliseconds. */
-  expiresAt: number;
-}
-
-/** Who asks about a validation: what an account started for itself is nobody else's. */
-export interface Asker {
-  id: string;
-  accountId: string | undefined;
-}
-
 export interface SpendRequest {
   proof: string;
   purpose: ValidationPurpose;
   accountId: string | undefined;
+}
+
+export interface Wait {
+  ms: number;
+  /** The detail that the asker knows: another one is news at once. */
+  seen?: ValidationDetail | null | undefined;
+  signal: AbortSignal;
 }
 
 /** Old rows are kept this long for the limits and for finding out what happened. */
@@ -81,7 +51,10 @@ const keptMs = 48 * 3_600_000;
  * network saw and then `claim` → proof → spend. A proof is good once, for its number and purpose, and for `link` and
  * `close` in its account only.
  */
-export class Validations implements ProofDesk {
+export class Validations {
+  /** Where the network's side of a proof is told; mechanisms get it. */
+  readonly desk: ProofDesk;
+  readonly #desk: Desk;
   readonly #options: ValidationsOptions;
   readonly #store: Store;
   readonly #now: () => number;
@@ -91,16 +64,25 @@ export class Validations implements ProofDesk {
   readonly #mechanisms: ValidationMechanism[] = [];
 
   constructor(options: ValidationsOptions) {
+    const { store, now = Date.now, key, proofLifetimeMs, wrongCodesPerNumberPerDay } = options;
     this.#options = options;
-    this.#store = options.store;
-    this.#now = options.now ?? Date.now;
-    this.#rules = { ...options, hash: new AnswerHash(options.key) };
+    this.#store = store;
+    this.#now = now;
+    this.#rules = { hash: new AnswerHash(key), proofLifetimeMs, wrongCodesPerNumberPerDay };
+    this.#desk = new Desk({
+      store,
+      rules: this.#rules,
+      changes: this.#changes,
+      counters: this.#counters,
+      now,
+    });
+    this.desk = this.#desk;
     for (const mechanism of options.mechanisms) this.use(mechanism);
   }
 
   /** Takes a mechanism in whose means exist only now, such as telephony. */
   use(mechanism: ValidationMechanism): void {
-    mechanism.attach?.(this);
+    mechanism.attach?.(this.#desk);
     this.#mechanisms.push(mechanism);
   }
 
@@ -128,21 +110,23 @@ export class Validations implements ProofDesk {
   async start(request: StartRequest): Promise<StartedValidation> {
     if (isAccounts(request.purpose) && request.accountId === undefined) throw new Problem('not-logged-in');
     const { carrier, mechanism } = await this.#reach(request);
-    const id = randomToken();
-    const expiresAt = this.#now() + this.#options.codeLifetimeMs;
+    const { codeLifetimeMs, attempts, sendLimits } = this.#options;
     const { number } = request;
-    const language = request.language ?? carrier.language ?? languageOf(carrier.country) ?? 'en';
-    const spokenLanguage = languageOf(carrier.country) ?? language;
-    const beginning = mechanism.begin({
-      validationId: id,
-      number,
-      carrier,
-      language,
-      spokenLanguage,
-      expiresAt,
-    });
-    await this.#record({ id, request, carrier, mechanism, beginning, expiresAt });
-    this.#counters.started(mechanism, destinationOf(number));
+    const id = randomToken();
+    const now = this.#now();
+    const expiresAt = now + codeLifetimeMs;
+    const base = { validationId: id, number, carrier, expiresAt };
+    const beginning = mechanism.begin({ ...base, ...tongues(request, carrier) });
+    const start = { id, request, carrier, mechanism, beginning, attempts, now, expiresAt };
+    const country = destinationOf(number);
+    try {
+      const options = { sendLimits, rules: this.#rules };
+      await this.#store.transaction().execute((trx) => recordStart(trx, options, start));
+    } catch (error) {
+      if (error instanceof SendRefusal) this.#counters.refused(error.limit, country);
+      throw error;
+    }
+    this.#counters.started(mechanism, country);
     beginning.begun?.();
     return { id, number, mechanism: mechanism.name, challenge: beginning.challenge, expiresAt };
   }
@@ -155,23 +139,20 @@ export class Validations implements ProofDesk {
    */
   async check(asker: Asker, answer: string): Promise<string> {
     const proof = newProof();
-    const idHash = sha256(asker.id);
+    // The verdict leaves the transaction as a value: throwing inside would take the counted try back.
     const { judgement, mechanism } = await this.#store.transaction().execute(async (trx) => {
-      const row = await own(trx, asker);
-      const mechanism = this.#mechanisms.find(({ name }) => name === row.mechanism);
+      const row = await ownRow(trx, asker);
+      const mechanism = this.#named(row.mechanism);
       if (!mechanism || !isAnsweredByClient(mechanism)) {
-        throw new Problem(
-          'mechanism-not-possible',
-          'This number is proved by a call or an SMS, not by a code.',
-        );
+        throw otherWay('This number is proved by a call or an SMS, not by a code.');
       }
       const guessable = isGuessable(mechanism.challenge);
       const given = { answer, proofHash: sha256(proof), guessable, now: this.#now() };
       const judgement = await judge(trx, this.#rules, row, given);
-      return { judgement: row.status === 'failed' ? ({ result: 'void' } as const) : judgement, mechanism };
+      return { judgement: row.attempts_left === 0 ? ({ result: 'void' } as const) : judgement, mechanism };
     });
     this.#counters.judged(mechanism.name, judgement.result);
-    this.#changes.announce(idHash);
+    this.#changes.announce(sha256(asker.id));
     if (judgement.result === 'proved' || judgement.result === 'void') mechanism.over?.(asker.id);
     if (judgement.result === 'proved') return proof;
     throw refusal(judgement);
@@ -179,33 +160,26 @@ export class Validations implements ProofDesk {
 
   /**
    * How it stands; waits for news as long as it is pending.
-   * @param wait `seen`: the detail that the asker knows; another one is news at once
    * @throws Problem `no-such-validation`
    */
-  async standing(
-    asker: Asker,
-    wait: { ms: number; seen?: ValidationDetail | null | undefined; signal: AbortSignal },
-  ): Promise<ValidationStanding> {
-    const idHash = sha256(asker.id);
+  async standing(asker: Asker, wait: Wait): Promise<ValidationStanding> {
     const until = performance.now() + wait.ms;
     let known = wait.seen === undefined ? undefined : { detail: wait.seen };
     for (;;) {
-      // Listens before it looks: no change falls in between.
-      const stop = new AbortController();
       const left = Math.max(0, until - performance.now());
-      const signal = AbortSignal.any([wait.signal, stop.signal]);
-      const change = this.#changes.next(idHash, left, signal);
+      // Listens before it looks: no change falls in between.
+      const change = this.#changes.next(sha256(asker.id), left, wait.signal);
       try {
-        const row = await own(this.#store, asker);
+        const row = await ownRow(this.#store, asker);
         const now = this.#now();
         const standing = standingOf(row, now);
         known ??= standing;
         const news = standing.state !== 'pending' || standing.detail !== known.detail;
         if (news || left === 0 || wait.signal.aborted) return standing;
         // Expiry is no event: somebody who waits for it is told in time.
-        await Promise.race([change, this.#changes.next(idHash, row.expires_at - now, signal)]);
+        await change.within(row.expires_at - now);
       } finally {
-        stop.abort();
+        change.cancel();
       }
     }
   }
@@ -213,19 +187,18 @@ export class Validations implements ProofDesk {
   /**
    * The proof of what the network has seen. May be asked for again until it is spent, for answers get lost when a person
    * changes from the browser to the telephone and back: the proof before is void then.
-   * @throws Problem `no-such-validation`, `not-proved-yet`, `code-expired`, `too-many-attempts`
+   * @throws Problem `no-such-validation`, `mechanism-not-possible`, `not-proved-yet`, `code-expired`,
+   *   `too-many-attempts`
    */
   async claim(asker: Asker): Promise<string> {
     const proof = newProof();
     await this.#store.transaction().execute(async (trx) => {
-      const row = await own(trx, asker);
-      const now = this.#now();
-      const mechanism = this.#mechanisms.find(({ name }) => name === row.mechanism);
-      if (!mechanism || isAnsweredByClient(mechanism)) {
-        throw new Problem('mechanism-not-possible', 'Send the code that came to the number.');
-      }
-      if (row.status === 'failed') throw refusal({ result: row.attempts_left === 0 ? 'void' : 'over' });
-      if (isOver(row, now)) throw refusal({ result: 'over' });
+      const row = await ownRow(trx, asker);
+      const mechanism = this.#named(row.mechanism);
+      if (!mechanism || isAnsweredByClient(mechanism))
+        throw otherWay('Send the code that came to the number.');
+      if (row.attempts_left === 0) throw refusal({ result: 'void' });
+      if (row.status === 'failed' || isOver(row, this.#now())) throw refusal({ result: 'over' });
       if (row.status === 'pending')
         throw new Problem('not-proved-yet', 'Wait until the call or SMS has come.');
       await trx
@@ -237,45 +210,14 @@ export class Validations implements ProofDesk {
     return proof;
   }
 
-  /** The person gives up: what is under way ends, and nothing can prove it any more. @throws `no-such-validation` */
+  /**
+   * The person gives up: what is under way ends, and nothing can prove it any more.
+   * @throws Problem `no-such-validation`
+   */
   async giveUp(asker: Asker): Promise<void> {
-    const row = await own(this.#store, asker);
-    await this.#decide(row.id_hash, { status: 'failed' });
-    this.#mechanisms.find(({ name }) => name === row.mechanism)?.over?.(asker.id);
-  }
-
-  async report(validationId: string, detail: ValidationDetail): Promise<void> {
-    await this.#decide(sha256(validationId), { detail });
-  }
-
-  async fail(validationId: string, detail: ValidationDetail): Promise<void> {
-    await this.#decide(sha256(validationId), { status: 'failed', detail });
-  }
-
-  async proveByAnswer(event: {
-    validationId: string;
-    mechanism: MechanismName;
-    answer: string;
-  }): Promise<Verdict> {
-    const idHash = sha256(event.validationId);
-    const { result } = await this.#store.transaction().execute(async (trx): Promise<Judgement> => {
-      const row = await find(trx, idHash);
-      if (row?.mechanism !== event.mechanism) return { result: 'over' };
-      const given = { answer: event.answer, proofHash: null, guessable: false, now: this.#now() };
-      return judge(trx, this.#rules, row, given);
-    });
-    this.#counters.judged(event.mechanism, result);
-    this.#changes.announce(idHash);
-    return result === 'over' || result === 'blocked' ? 'none' : result;
-  }
-
-  async proveBySource(event: SourceEvent): Promise<Verdict> {
-    const { verdict, changed } = await this.#store
-      .transaction()
-      .execute((trx) => judgeSource(trx, this.#rules, event, this.#now()));
-    this.#counters.judged(event.mechanism, verdict === 'none' ? 'over' : verdict);
-    for (const idHash of changed) this.#changes.announce(idHash);
-    return verdict;
+    const row = await ownRow(this.#store, asker);
+    await this.#desk.decide(row.id_hash, { status: 'failed' });
+    this.#named(row.mechanism)?.over?.(asker.id);
   }
 
   /**
@@ -283,20 +225,16 @@ export class Validations implements ProofDesk {
    * @returns the proved number and the carrier through which it was proved
    * @throws Problem `bad-proof`
    */
-  async spend(
-    store: Store,
-    request: SpendRequest,
-  ): Promise<{ number: string; carrierId: string | undefined }> {
+  async spend(store: Store, request: SpendRequest): Promise<{ number: string; carrierId: string }> {
+    const { proof, purpose, accountId } = request;
     const row = await store
       .updateTable('validations')
       .set({ status: 'used' })
-      .where('proof_hash', '=', sha256(request.proof))
+      .where('proof_hash', '=', sha256(proof))
       .where('status', '=', 'proved')
-      .where('purpose', '=', request.purpose)
+      .where('purpose', '=', purpose)
       .where('proof_expires_at', '>', this.#now())
-      .where((row) =>
-        isAccounts(request.purpose) ? row('account_id', '=', request.accountId ?? '') : row.val(true),
-      )
+      .where((row) => (isAccounts(purpose) ? row('account_id', '=', accountId ?? '') : row.val(true)))
       .returning(['number', 'carrier_id'])
       .executeTakeFirst();
     if (!row) {
@@ -320,115 +258,27 @@ export class Validations implements ProofDesk {
   async #reach(request: StartRequest): Promise<{ carrier: Carrier; mechanism: ValidationMechanism }> {
     const { carrier, mechanisms } = await this.possibilities(request);
     if (!carrier) throw new Problem('carrier-needed', 'Say which carrier the number is of.');
-    const mechanism =
-      request.mechanism === undefined
-        ? mechanisms[0]
-        : mechanisms.find(({ name }) => name === request.mechanism);
-    if (mechanism) return { carrier, mechanism };
-    throw new Problem('mechanism-not-possible', 'Choose another way, or another number.');
+    const wanted = request.mechanism ?? mechanisms[0]?.name;
+    const mechanism = mechanisms.find(({ name }) => name === wanted);
+    if (!mechanism) throw otherWay('Choose another way, or another number.');
+    return { carrier, mechanism };
   }
 
-  /** Limits are counted where the row is written, so that two at once are counted as two. */
-  async #record(begun: {
-    id: string;
-    request: StartRequest;
-    carrier: Carrier;
-    mechanism: ValidationMechanism;
-    beginning: Beginning;
-    expiresAt: number;
-  }): Promise<void> {
-    const { id, request, carrier, mechanism, beginning, expiresAt } = begun;
-    const { number, purpose, accountId, address } = request;
-    const { sendLimits, attempts } = this.#options;
-    const { channel } = mechanism;
-    const country = destinationOf(number);
-    const idHash = sha256(id);
-    const now = this.#now();
-    const write = async (trx: Store): Promise<void> => {
-      await checkSendLimits(trx, sendLimits, { number, country, address, accountId, channel, now });
-      if (isGuessable(mechanism.challenge) && (await tooManyWrongCodes(trx, this.#rules, number, now))) {
-        throw refusal({ result: 'blocked' });
-      }
-      const answer = beginning.answer;
-      await trx
-        .insertInto('validations')
-        .values({
-          id_hash: idHash,
-          number,
-          country,
-          carrier_id: carrier.id,
-          purpose,
-          account_id: accountId ?? null,
-          address,
-          mechanism: mechanism.name,
-          channel,
-          answer_hash: answer === undefined ? null : this.#rules.hash.of(idHash, answer),
-          arrives_at: beginning.to ?? null,
-          attempts_left: attempts,
-          status: 'pending',
-          detail: beginning.detail ?? null,
-          created_at: now,
-          expires_at: expiresAt,
-          proof_hash: null,
-          proof_expires_at: null,
-        })
-        .execute();
-      await beginning.deliver?.(trx);
-    };
-    try {
-      await this.#store.transaction().execute(write);
-    } catch (error) {
-      if (error instanceof SendRefusal) this.#counters.refused(error.limit, country);
-      throw error;
-    }
-  }
-
-  async #decide(idHash: string, change: { status?: 'failed'; detail?: ValidationDetail }): Promise<void> {
-    await this.#store
-      .updateTable('validations')
-      .set(change)
-      .where('id_hash', '=', idHash)
-      .where('status', '=', 'pending')
-      .execute();
-    this.#changes.announce(idHash);
+  #named(name: string): ValidationMechanism | undefined {
+    return this.#mechanisms.find((one) => one.name === name);
   }
 }
 
-/** Purposes that concern one account. */
-const isAccounts = (purpose: ValidationPurpose): boolean => purpose === 'link' || purpose === 'close';
+function tongues(
+  { language: wanted }: StartRequest,
+  carrier: Carrier,
+): Pick<MechanismRequest, 'language' | 'spokenLanguage'> {
+  const ofCountry = languageOf(carrier.country);
+  const language = wanted ?? carrier.language ?? ofCountry ?? 'en';
+  return { language, spokenLanguage: ofCountry ?? language };
+}
 
 const isAnsweredByClient = ({ challenge }: ValidationMechanism): boolean =>
   challenge === 'enter-code' || challenge === 'confirm-sms';
 
 const newProof = (): string => randomBytes(32).toString('base64url');
-
-const find = (store: Store, idHash: string): Promise<Row | undefined> =>
-  store.selectFrom('validations').selectAll().where('id_hash', '=', idHash).executeTakeFirst();
-
-async function own(store: Store, { id, accountId }: Asker): Promise<Row> {
-  const row = await find(store, sha256(id));
-  const mine = row && (!isAccounts(row.purpose) || row.account_id === accountId);
-  if (!mine) throw new Problem('no-such-validation', 'Prove the number anew.');
-  return row;
-}
-
-function refusal(judgement: Exclude<Judgement, { result: 'proved' }>): Problem {
-  switch (judgement.result) {
-    case 'wrong':
-      return new Problem('wrong-code', 'Check the newest code.', {
-        extra: { attemptsLeft: judgement.attemptsLeft },
-      });
-    case 'void':
-      return new Problem('too-many-attempts', 'Ask for a new code.', { extra: { attemptsLeft: 0 } });
-    case 'blocked':
-      return new Problem(
-        'too-many-attempts',
-        'Too many wrong codes for this number. Try another way, or tomorrow.',
-        {
-          extra: { attemptsLeft: 0 },
-        },
-      );
-    default:
-      return new Problem('code-expired', 'It was used, or is too old. Begin anew.');
-  }
-}
