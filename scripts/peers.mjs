@@ -17,6 +17,11 @@ const peers = [
   { command: 'iptables', package: 'iptables', without: 'the tests that cut devices off' },
   { command: 'ip', package: 'iproute2', without: 'the tests that cut devices off' },
   { command: 'tshark', package: 'tshark', without: 'what Wireshark says of our messages' },
+  {
+    command: '/usr/lib/postgresql/*/bin/postgres',
+    package: 'postgresql',
+    without: 'the tests on PostgreSQL',
+  },
   { command: 'openssl', package: 'openssl', without: 'the tests of TLS, and of DTLS with OpenSSL' },
 ];
 

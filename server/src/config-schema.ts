@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { carrierNetwork, catalogueSchema, forwardingSchema, operatorSchema } from './config-carriers.ts';
+import { databaseSchema } from './config-database.ts';
 import { sipSchema, tlsFiles } from './config-sip.ts';
 import { trunkSchema, uniqueTrunkIds } from './config-trunks.ts';
 import { carrierValidation, validationSchema } from './config-validation.ts';
@@ -223,12 +224,6 @@ const lab = z.strictObject({
   smsToken: z.string().min(16).optional().describe('Default: a new one at every start'),
 });
 
-const database = z.strictObject({
-  maxWaitingWrites: positive
-    .default(100_000)
-    .describe('Changes that may wait for the disk; further ones fail'),
-});
-
 const log = z.strictObject({
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
@@ -252,7 +247,7 @@ function canVerifyTrunks(config: {
 
 const settings = z.strictObject({
   dataDir: z.string().min(1).default('./data').describe('Database, voice messages, key of the installation'),
-  database: database.prefault({}),
+  database: databaseSchema.prefault({}),
   http: http.prefault({}),
   sip: sipSchema.prefault({}),
   media: media.prefault({}),

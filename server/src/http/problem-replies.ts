@@ -2,10 +2,10 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Logger } from '../log.ts';
 import { Problem, type ProblemCode } from '../problem.ts';
-import { StoreWriteError } from '../store/index.ts';
+import { isTemporary, StoreUnavailableError } from '../store/index.ts';
 
-/** When too many writes wait for the disk. */
-const overloadedSeconds = 5;
+/** When too much waits for the database, or it is away. */
+const retryAfter = 5;
 
 /** Every error leaves as problem+json (RFC 9457). */
 export function replyWithProblems(app: FastifyInstance, log: Logger): void {
@@ -54,8 +54,9 @@ export function toProblem(error: FastifyError): Problem {
   const { statusCode } = error;
   if (statusCode === 416) return new Problem('range-not-satisfiable');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem('bad-request');
-  if (error instanceof StoreWriteError && error.code === 'overload') {
-    return new Problem('overloaded', undefined, { extra: { retryAfter: overloadedSeconds }, cause: error });
+  if (isTemporary(error)) {
+    const code = error instanceof StoreUnavailableError ? 'unavailable' : 'overloaded';
+    return new Problem(code, 'Try again in a few seconds.', { extra: { retryAfter }, cause: error });
   }
   return new Problem('internal-error', undefined, { cause: error });
 }

@@ -95,7 +95,9 @@ export class LocationService {
   async start(): Promise<void> {
     const { store, now } = this.#options;
     await this.#bindings.forgetDead(now());
-    for (const device of storedDevices(store)) this.#scheduleExpiry(this.#table.restore(device));
+    for await (const devices of storedDevices(store)) {
+      for (const device of devices) this.#scheduleExpiry(this.#table.restore(device));
+    }
     this.#liveness?.watchAll(this.#table.bindings());
     this.#connections.start();
   }

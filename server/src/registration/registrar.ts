@@ -6,7 +6,7 @@ import {
   parseUri,
   type SipRequest,
 } from '@ringthrough/sip';
-import { StoreWriteError } from '../store/index.ts';
+import { isTemporary } from '../store/index.ts';
 import { addressText } from './address-text.ts';
 import { type Authentication, Authenticator, type AuthenticatorOptions } from './authenticator.ts';
 import type { WantedBinding } from './binding-table.ts';
@@ -98,8 +98,8 @@ export class Registrar {
       await this.#locations.inTurn(device.deviceId, () => this.#register(device, incoming));
     } catch (error) {
       this.#options.log.error({ err: error }, 'registration failed');
-      // RFC 3261 section 21.5.4: what the disk cannot keep up with is worth another try.
-      const busy = error instanceof StoreWriteError && error.code === 'overload';
+      // RFC 3261 section 21.5.4: what the database cannot keep up with is worth another try.
+      const busy = isTemporary(error);
       incoming.respond(
         busy ? 503 : 500,
         busy ? { headers: [['Retry-After', String(retryAfterSeconds)]] } : {},

@@ -1,5 +1,5 @@
-import { CompiledQuery } from 'kysely';
-import { readRows, type Store } from '../store/index.ts';
+import { sql } from 'kysely';
+import { dialectOf, readRows, type Store } from '../store/index.ts';
 import type { KnownBinding } from './binding-store.ts';
 import type { DeviceIdentity } from './device-identity.ts';
 
@@ -32,37 +32,45 @@ type Row = [
   sipUser: string,
 ];
 
-/** The rows behind one, in the order of both tables: the index has all that is asked of a device. */
-const pageSql = `
-  select b.device_id, b.contact_uri, b.flow_key, b.call_id, b.cseq, b.transport, b.local, b.remote, b.path,
-    b.user_agent, b.registered_at, b.expires_at, b.silent, d.account_id, d.name, d.sip_user
-  from bindings b join devices d indexed by devices_identity on d.id = b.device_id
-  where (b.device_id, b.contact_uri, b.flow_key) > (?, ?, ?)
-  order by b.device_id, b.contact_uri, b.flow_key
-  limit ${rowsAtOnce}`;
-
-/** All bindings, device by device. There may be a million: rows are read some at a time, and as arrays. */
-export function* storedDevices(store: Store): Generator<StoredDevice> {
+/**
+ * All bindings, by device, some devices at a time. There may be a million: rows are read some at a time too, and as arrays.
+ */
+export async function* storedDevices(store: Store): AsyncGenerator<StoredDevice[]> {
   // The last device of a page may go on in the next one.
   let device: StoredDevice | undefined;
-  let rows = page(store, ['', '', '']);
+  let rows = await page(store, ['', '', '']);
   while (rows.length > 0) {
+    const whole: StoredDevice[] = [];
     for (const row of rows) {
       if (device?.deviceId === row[0]) {
         device.bindings.push(bindingOf(row));
         continue;
       }
-      if (device !== undefined) yield oldestFirst(device);
+      if (device !== undefined) whole.push(oldestFirst(device));
       device = { ...identityOf(row), bindings: [bindingOf(row)] };
     }
+    yield whole;
     const last = rows.at(-1);
-    rows = last === undefined ? [] : page(store, [last[0], last[1], last[2]]);
+    rows = last === undefined ? [] : await page(store, [last[0], last[1], last[2]]);
   }
-  if (device !== undefined) yield oldestFirst(device);
+  if (device !== undefined) yield [oldestFirst(device)];
 }
 
-function page(store: Store, after: [deviceId: string, contactUri: string, flowKey: string]): Row[] {
-  return readRows(store, CompiledQuery.raw(pageSql, after)) as Row[];
+/** The rows behind one, in the order of both tables. */
+async function page(
+  store: Store,
+  [deviceId, contactUri, flowKey]: [deviceId: string, contactUri: string, flowKey: string],
+): Promise<Row[]> {
+  // SQLite's planner has to be told: the index has all that is asked of a device.
+  const hint = dialectOf(store) === 'sqlite' ? sql`indexed by devices_identity` : sql``;
+  const query = sql`
+    select b.device_id, b.contact_uri, b.flow_key, b.call_id, b.cseq, b.transport, b.local, b.remote, b.path,
+      b.user_agent, b.registered_at, b.expires_at, b.silent, d.account_id, d.name, d.sip_user
+    from bindings b join devices d ${hint} on d.id = b.device_id
+    where (b.device_id, b.contact_uri, b.flow_key) > (${deviceId}, ${contactUri}, ${flowKey})
+    order by b.device_id, b.contact_uri, b.flow_key
+    limit ${sql.lit(rowsAtOnce)}`;
+  return (await readRows(store, query.compile(store))) as Row[];
 }
 
 function oldestFirst(device: StoredDevice): StoredDevice {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import type { PostedMessage } from '../carrier/index.ts';
@@ -7,7 +6,8 @@ import { LocalFabric } from '../fabric/index.ts';
 import { createHttpServer, type HttpServer } from '../http/index.ts';
 import type { Logger } from '../log.ts';
 import { StartError } from '../start-error.ts';
-import { loadMasterKey, lockDataDir, openStore, type Store } from '../store/index.ts';
+import { loadMasterKey, lockDataDir } from '../store/index.ts';
+import { openDatabase } from './database.ts';
 import { createGauges } from './gauges.ts';
 import { createServices, type Services } from './services.ts';
 import { reachableSip, sipServer } from './sip-listeners.ts';
@@ -88,7 +88,8 @@ export class AllInOne {
 
 async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Promise<Parts> {
   const { config, log, version } = options;
-  const { store, masterKey } = await openData(config, teardown);
+  const masterKey = openDataDir(config, teardown);
+  const store = await openDatabase(config, log.child({ module: 'store' }), teardown);
   const fabric = new LocalFabric((error) => log.error({ err: error }, 'event listener failed'));
   const base = { config, store, fabric, log, masterKey };
   const late: { app?: FastifyInstance } = {};
@@ -134,16 +135,11 @@ async function inject(
   return (await app.inject({ method: 'POST', url: path, headers, payload: body, signal })).statusCode;
 }
 
-async function openData(
-  { dataDir, database }: Config,
-  teardown: Teardown,
-): Promise<{ store: Store; masterKey: Buffer }> {
+/** @returns the key of the installation */
+function openDataDir({ dataDir }: Config, teardown: Teardown): Buffer {
   try {
     teardown.add('lock', lockDataDir(dataDir));
-    const masterKey = loadMasterKey(dataDir);
-    const store = await openStore({ path: join(dataDir, 'ringthrough.db'), ...database });
-    teardown.add('store', () => store.destroy());
-    return { store, masterKey };
+    return loadMasterKey(dataDir);
   } catch (error) {
     const remedy = `Change dataDir in ringthrough.yaml, or set ${variableFor(['dataDir'])}.`;
     throw new StartError(`The data folder cannot be used: ${(error as Error).message}. ${remedy}`, {

@@ -10,6 +10,7 @@ import { LocalFabric } from '../fabric/index.ts';
 import { type CallEntry, createHttpServer, type VoicemailEntry } from '../http/index.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { loadMasterKey, openStore, type Store } from '../store/index.ts';
+import { TestDatabase } from '../store/testing/index.ts';
 import { createServices, type Services } from './services.ts';
 
 export interface ReceivedSms {
@@ -72,7 +73,7 @@ export class SmsCentre {
   }
 }
 
-/** Everything behind the API without SIP and media, on a database file of its own. */
+/** Everything behind the API without SIP and media, on a database of its own. */
 export class TestHouse {
   readonly folder = mkdtempSync(join(tmpdir(), 'ringthrough-api-'));
   readonly smsCentre = new SmsCentre();
@@ -85,6 +86,7 @@ export class TestHouse {
   audioPath: string | undefined;
   now = Date.parse('2026-11-21T12:00:00Z');
   store!: Store;
+  #database: TestDatabase | undefined;
   services!: Services;
   app!: FastifyInstance;
   rebuild!: () => Promise<void>;
@@ -117,7 +119,8 @@ export class TestHouse {
       { write: (line) => this.logLines.push(line) },
     );
     const now = () => this.now;
-    this.store = await openStore({ path: join(this.folder, 'test.db') });
+    this.#database = await TestDatabase.create();
+    this.store = await openStore(this.#database.options);
     const masterKey = loadMasterKey(this.folder);
     const { store, fabric } = this;
     const postToSelf = async () => 404;
@@ -155,6 +158,7 @@ export class TestHouse {
     await this.services.sms.close();
     await this.store.destroy();
     await this.smsCentre.close();
+    this.#database?.remove();
     rmSync(this.folder, { recursive: true });
   }
 }

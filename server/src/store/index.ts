@@ -1,3 +1,4 @@
+export type { StoreDialect } from './backend.ts';
 export { DataInUseError, lockDataDir } from './data-lock.ts';
 export type {
   AnswerMode,
@@ -7,9 +8,10 @@ export type {
   ValidationPurpose,
   ValidationStatus,
 } from './database.ts';
+export { type ConstraintKind, constraintOf, isTemporary, StoreUnavailableError } from './errors.ts';
 export { newId } from './ids.ts';
 export { deriveKey, loadMasterKey } from './master-key.ts';
 export { prepareQuery } from './prepared-query.ts';
 export type { SmsDelivery } from './sms-tables.ts';
-export { openStore, readRows, type Store, type StoreOptions, writeTogether } from './store.ts';
+export { dialectOf, openStore, readRows, type Store, type StoreOptions, writeTogether } from './store.ts';
 export { StoreWriteError } from './writer/store-writer.ts';

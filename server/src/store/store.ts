@@ -1,93 +1,65 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { type Compilable, type CompiledQuery, Kysely, Migrator, SqliteDialect } from 'kysely';
+import type { Compilable, CompiledQuery, Kysely } from 'kysely';
+import type { StoreBackend, StoreDialect } from './backend.ts';
 import type { Database } from './database.ts';
-import { migrations } from './migrations/index.ts';
-import { NodeSqlite } from './node-sqlite.ts';
-import { splitDialect } from './split-driver.ts';
-import { StoreWriter } from './writer/store-writer.ts';
+import { openPostgres, type PostgresOptions } from './postgres/postgres-store.ts';
+import { openSqlite, type SqliteOptions } from './sqlite-store.ts';
 
 /**
- * The database. A write (insert, update, delete) outside of a transaction is made by a thread of its own: its promise
- * resolves when it is durable, many share one commit, and nothing else waits for the disk meanwhile. Reads are
- * answered at once, from what is durable. `writeTogether` writes several statements or none.
+ * The database: SQLite in a file, or PostgreSQL. What resolves is durable.
  *
- * A transaction, for writes that depend on reads, holds all other writes back and blocks the thread while it commits:
- * not for what happens with every call. Inside `store.transaction().execute(async (trx) => …)` use `trx` only; a write
- * on the store itself would wait for that transaction for ever.
+ * A transaction, for writes that depend on reads, is as if it ran alone, on both: `store.transaction().execute(async (trx)
+ * => …)`. Inside use `trx` only; a write on the store itself may wait for that transaction for ever. On PostgreSQL
+ * transactions run side by side, and one that met another is **run again**: its function must do nothing but ask `trx` and
+ * return a value. A statement that failed has ended the transaction, on PostgreSQL.
+ *
+ * On SQLite a write (insert, update, delete) outside of a transaction is made by a thread of its own: many share one
+ * commit, their order is kept, and nothing else waits for the disk meanwhile; reads are answered at once, from what is
+ * durable. A transaction holds all other writes back and blocks the thread while it commits: not for what happens with
+ * every call. On PostgreSQL each goes over a connection of the pool; writes that were not awaited may change places.
  */
 export type Store = Kysely<Database>;
 
-export interface StoreOptions {
-  /** Database file (its folder is made when missing), or `:memory:`, which has one connection and no thread. */
-  path: string;
-  /** How long to wait for another process that holds the file. */
-  busyTimeoutMs?: number;
-  /** Writes that may wait for the disk; further ones fail. */
-  maxWaitingWrites?: number;
-}
+export type StoreOptions = SqliteOptions | PostgresOptions;
 
-const writers = new WeakMap<Store, StoreWriter>();
-/** The connection of each store that answers reads. */
-const readers = new WeakMap<Store, NodeSqlite>();
+const backends = new WeakMap<Store, StoreBackend>();
 
 /**
  * Opens the database and brings it to the newest schema. Close with `destroy()`, which writes what still waits.
- * @throws the SQLite error when the file cannot be opened or a migration fails
+ * @throws the error of the database when it cannot be opened or a migration fails; on PostgreSQL also
+ *   `StoreUnavailableError` when it cannot be reached, `DataInUseError` when another server has it
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { path, busyTimeoutMs = 5000, maxWaitingWrites = 100_000 } = options;
-  if (path === ':memory:') return migrated(new NodeSqlite(path, { busyTimeoutMs }));
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  await (await migrated(new NodeSqlite(path, { busyTimeoutMs }))).destroy();
-  const writer = new StoreWriter({ path, busyTimeoutMs, maxWaiting: maxWaitingWrites });
-  const transactions = new NodeSqlite(path, { busyTimeoutMs });
-  // Moving the journal into the database takes a while: that is the writer's, too.
-  transactions.exec('PRAGMA wal_autocheckpoint = 0');
-  const reader = new NodeSqlite(path, { busyTimeoutMs, readOnly: true });
-  const store: Store = new Kysely({ dialect: splitDialect({ reader, transactions, writer }) });
-  writers.set(store, writer);
-  readers.set(store, reader);
+  const { store, backend } = 'url' in options ? await openPostgres(options) : await openSqlite(options);
+  backends.set(store, backend);
   return store;
 }
 
+/** Which database it is, for the few queries that are written for one of them. */
+export function dialectOf(store: Store): StoreDialect {
+  return backendOf(store).dialect;
+}
+
 /**
- * Writes several statements together or not at all, by the writer thread: cheaper than a transaction, and it blocks
- * nothing. Not inside of a transaction.
+ * Writes several statements together or not at all: cheaper than a transaction, and on SQLite it blocks nothing. Not
+ * inside of a transaction.
  * @param queries Kysely's, not executed
- * @throws as rejection, the SQLite error, or `StoreWriteError` when too many writes wait
+ * @throws as rejection, the error of the database, or one that `isTemporary` when it has too much to do
  */
 export async function writeTogether(store: Store, queries: readonly Compilable[]): Promise<void> {
   if (queries.length === 0) return;
-  const compiled = queries.map((query) => query.compile());
-  const writer = writers.get(store);
-  if (writer) {
-    await writer.write(compiled);
-    return;
-  }
-  await store.transaction().execute(async (trx) => {
-    for (const query of compiled) await trx.executeQuery(query);
-  });
+  await backendOf(store).writeTogether(queries.map((query) => query.compile()));
 }
 
 /**
- * Rows as arrays in the order of the columns, at once: for reading very many of them. Not inside of a transaction.
- * @throws the SQLite error
+ * Rows as arrays in the order of the columns: for reading very many of them. Not inside of a transaction.
+ * @throws as rejection, the error of the database
  */
-export function readRows(store: Store, { sql, parameters }: CompiledQuery): unknown[][] {
-  return readers.get(store)?.rows(sql, parameters) ?? [];
+export function readRows(store: Store, query: CompiledQuery): Promise<unknown[][]> {
+  return backendOf(store).readRows(query);
 }
 
-async function migrated(sqlite: NodeSqlite): Promise<Store> {
-  const store: Store = new Kysely({ dialect: new SqliteDialect({ database: sqlite }) });
-  try {
-    const migrator = new Migrator({ db: store, provider: { getMigrations: async () => migrations } });
-    const { error } = await migrator.migrateToLatest();
-    if (error) throw error;
-    readers.set(store, sqlite);
-    return store;
-  } catch (error) {
-    sqlite.close();
-    throw error;
-  }
+function backendOf(store: Store): StoreBackend {
+  const backend = backends.get(store);
+  if (!backend) throw new Error('this is a transaction, or no store of openStore');
+  return backend;
 }

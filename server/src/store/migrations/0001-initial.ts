@@ -1,4 +1,5 @@
-import { type Kysely, type Migration, sql } from 'kysely';
+import type { Kysely, Migration } from 'kysely';
+import { executeDdl } from './ddl.ts';
 
 /** One statement each, so that a constraint can be read where it is made. */
 const statements = [
@@ -131,6 +132,6 @@ const statements = [
 
 export const initial: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
-    for (const statement of statements) await sql.raw(statement).execute(db);
+    for (const statement of statements) await executeDdl(db, statement);
   },
 };

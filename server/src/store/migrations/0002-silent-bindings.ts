@@ -1,8 +1,9 @@
-import { type Kysely, type Migration, sql } from 'kysely';
+import type { Kysely, Migration } from 'kysely';
+import { executeDdl } from './ddl.ts';
 
 /** Registered, but the device does not answer. */
 export const silentBindings: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
-    await sql`alter table bindings add column silent integer not null default 0`.execute(db);
+    await executeDdl(db, `alter table bindings add column silent integer not null default 0`);
   },
 };

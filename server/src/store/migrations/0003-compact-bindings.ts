@@ -1,4 +1,5 @@
-import { type Kysely, type Migration, sql } from 'kysely';
+import type { Kysely, Migration } from 'kysely';
+import { executeDdl } from './ddl.ts';
 
 /**
  * Bindings are renewed thousands of times a second: one tree to write to instead of three. Nobody asks by the time of
@@ -6,7 +7,9 @@ import { type Kysely, type Migration, sql } from 'kysely';
  */
 export const compactBindings: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
-    await sql`create table compact_bindings (
+    await executeDdl(
+      db,
+      `create table compact_bindings (
       device_id text not null references devices (id) on delete cascade,
       contact_uri text not null,
       call_id text not null,
@@ -19,12 +22,16 @@ export const compactBindings: Migration = {
       expires_at integer not null,
       silent integer not null default 0,
       primary key (device_id, contact_uri)
-    ) without rowid`.execute(db);
-    await sql`insert into compact_bindings
+    ) without rowid`,
+    );
+    await executeDdl(
+      db,
+      `insert into compact_bindings
       select device_id, contact_uri, call_id, cseq, transport, local, remote, user_agent, registered_at,
         expires_at, silent
-      from bindings`.execute(db);
-    await sql`drop table bindings`.execute(db);
-    await sql`alter table compact_bindings rename to bindings`.execute(db);
+      from bindings`,
+    );
+    await executeDdl(db, `drop table bindings`);
+    await executeDdl(db, `alter table compact_bindings rename to bindings`);
   },
 };

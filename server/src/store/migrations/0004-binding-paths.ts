@@ -1,4 +1,5 @@
-import { type Kysely, type Migration, sql } from 'kysely';
+import type { Kysely, Migration } from 'kysely';
+import { executeDdl } from './ddl.ts';
 
 /**
  * The way to a device behind edge proxies (RFC 3327), and several flows of one device (RFC 5626), which may have the same
@@ -6,7 +7,9 @@ import { type Kysely, type Migration, sql } from 'kysely';
  */
 export const bindingPaths: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
-    await sql`create table path_bindings (
+    await executeDdl(
+      db,
+      `create table path_bindings (
       device_id text not null references devices (id) on delete cascade,
       contact_uri text not null,
       flow_key text not null default '',
@@ -21,12 +24,16 @@ export const bindingPaths: Migration = {
       expires_at integer not null,
       silent integer not null default 0,
       primary key (device_id, contact_uri, flow_key)
-    ) without rowid`.execute(db);
-    await sql`insert into path_bindings
+    ) without rowid`,
+    );
+    await executeDdl(
+      db,
+      `insert into path_bindings
       select device_id, contact_uri, '', call_id, cseq, transport, local, remote, null, user_agent, registered_at,
         expires_at, silent
-      from bindings`.execute(db);
-    await sql`drop table bindings`.execute(db);
-    await sql`alter table path_bindings rename to bindings`.execute(db);
+      from bindings`,
+    );
+    await executeDdl(db, `drop table bindings`);
+    await executeDdl(db, `alter table path_bindings rename to bindings`);
   },
 };

@@ -1,8 +1,9 @@
-import { type Kysely, type Migration, sql } from 'kysely';
+import type { Kysely, Migration } from 'kysely';
+import { executeDdl } from './ddl.ts';
 
 /** The start reads who is behind each binding, in the order of ids: from here it need not look at each device's row. */
 export const deviceIdentities: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
-    await sql`create index devices_identity on devices (id, account_id, name, sip_user)`.execute(db);
+    await executeDdl(db, `create index devices_identity on devices (id, account_id, name, sip_user)`);
   },
 };

@@ -4,9 +4,11 @@ import { silentBindings } from './0002-silent-bindings.ts';
 import { compactBindings } from './0003-compact-bindings.ts';
 import { bindingPaths } from './0004-binding-paths.ts';
 import { deviceIdentities } from './0005-device-identities.ts';
+import { onePrimary } from './0006-one-primary.ts';
 import { validationMechanisms } from './0007-validation-mechanisms.ts';
 import { sms } from './0008-sms.ts';
 import { forwarding } from './0009-forwarding.ts';
+import { transactionTurns } from './0010-transaction-turns.ts';
 
 /** In order of their names. A migration that was released is never changed: add one. */
 export const migrations: Record<string, Migration> = {
@@ -15,7 +17,9 @@ export const migrations: Record<string, Migration> = {
   '0003-compact-bindings': compactBindings,
   '0004-binding-paths': bindingPaths,
   '0005-device-identities': deviceIdentities,
+  '0006-one-primary': onePrimary,
   '0007-validation-mechanisms': validationMechanisms,
   '0008-sms': sms,
   '0009-forwarding': forwarding,
+  '0010-transaction-turns': transactionTurns,
 };

@@ -13,10 +13,17 @@ export function executeBatch(database: NodeSqlite, batch: WriteBatch): WriteOutc
     return outcomes;
   } catch (error) {
     if (database.inTransaction) database.exec('ROLLBACK');
-    const failed: WriteOutcome = { ok: false, failure: failureOf(error) };
-    return batch.writes.map(() => failed);
+    const failure = failureOf(error);
+    // A rule that is looked at in COMMIT does not tell which write broke it: they go one by one then.
+    if (failure.errcode === foreignKeyBroken && batch.writes.length > 1) {
+      return batch.writes.flatMap((write) => executeBatch(database, { ...batch, writes: [write] }));
+    }
+    return batch.writes.map((): WriteOutcome => ({ ok: false, failure }));
   }
 }
+
+/** https://www.sqlite.org/rescode.html#constraint_foreignkey */
+const foreignKeyBroken = 787;
 
 /** @throws when the error has ended the whole transaction */
 function executeWrite(database: NodeSqlite, write: BatchedWrite, texts: readonly string[]): WriteOutcome {

@@ -1,0 +1,2 @@
+export { TestDatabase, testDialect } from './databases.ts';
+export { PostgresServer } from './postgres-server.ts';
