@@ -35,7 +35,7 @@ const serverSettings = [
   'idle_in_transaction_session_timeout=60000',
 ];
 /** The server gives a statement up before the client gives the connection up. */
-const graceMs = 5000;
+const clientPatience = 1.5;
 
 /** Times and counts are far below 2^53: numbers, as SQLite gives them. */
 const int8 = 20;
@@ -64,7 +64,7 @@ export function connectionSettings(options: ConnectionOptionsOfPostgres): Client
     application_name: 'ringthrough',
     connectionTimeoutMillis: options.connectTimeoutMs,
     ...(queryTimeoutMs > 0
-      ? { statement_timeout: queryTimeoutMs, query_timeout: queryTimeoutMs + graceMs }
+      ? { statement_timeout: queryTimeoutMs, query_timeout: Math.ceil(queryTimeoutMs * clientPatience) }
       : {}),
     keepAlive: true,
     keepAliveInitialDelayMillis: 15_000,

@@ -2,7 +2,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg, { type ClientConfig, type PoolClient, type QueryResult } from 'pg';
 import type { StoreUnavailableError } from '../errors.ts';
 import { StoreWriteError } from '../writer/store-writer.ts';
-import { toStoreError } from './postgres-errors.ts';
+import { endsConnection, toStoreError } from './postgres-errors.ts';
 
 export interface GuardedPoolOptions {
   settings: ClientConfig;
@@ -91,10 +91,13 @@ export class GuardedPool implements PostgresPool {
   #guarded(client: PoolClient): GuardedClient {
     const known = this.#clients.get(client);
     if (known) return known;
+    // Of no use to the next one, though pg may not know yet.
+    let dead = false;
     const run = async (query: pg.QueryConfig | pg.QueryArrayConfig): Promise<QueryResult> => {
       try {
         return await client.query(query as pg.QueryConfig);
       } catch (error) {
+        dead ||= endsConnection(error);
         throw toStoreError(error);
       }
     };
@@ -112,7 +115,7 @@ export class GuardedPool implements PostgresPool {
         return rows as unknown[][];
       },
       release: () => {
-        client.release();
+        client.release(dead);
         this.#released();
       },
     } as unknown as GuardedClient;

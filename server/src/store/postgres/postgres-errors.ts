@@ -41,6 +41,12 @@ export function toStoreError(error: unknown): unknown {
   return error;
 }
 
+/** True when nothing more can be asked over the connection: the server has only refused this one query otherwise. */
+export function endsConnection(error: unknown): boolean {
+  const { severity } = error as { severity?: string };
+  return severity !== 'ERROR';
+}
+
 /** Of several addresses that were tried, Node tells all, and an empty message. */
 function textOf(error: Error): string {
   const { errors } = error as AggregateError;

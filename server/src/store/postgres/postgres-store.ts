@@ -66,7 +66,8 @@ export async function openPostgres(options: PostgresOptions): Promise<OpenedStor
     await ownership.close();
   };
   const alone = new Kysely<Database>({ dialect: new TransactionDialect(pool, beginAlone, close) });
-  const store = new RetryingStore({ dialect: new TransactionDialect(pool, beginBesideOthers, close) }, alone);
+  const dialect = new TransactionDialect(pool, beginBesideOthers, close);
+  const store = new RetryingStore({ dialect }, { alone, close });
   return { store, backend: backendOf(pool) };
 }
 

@@ -11,11 +11,25 @@ const maxPauseMs = 20;
 /** A store whose transactions are run again when they met others. */
 export class RetryingStore extends Kysely<Database> {
   readonly #alone: Kysely<Database>;
+  readonly #close: () => Promise<void>;
 
-  /** @param alone the same database, with transactions that let no other one run beside them */
-  constructor(config: KyselyConfig, alone: Kysely<Database>) {
+  /**
+   * @param alone the same database, with transactions that let no other one run beside them
+   * @param close closes what is behind both; idempotent
+   */
+  constructor(
+    config: KyselyConfig,
+    { alone, close }: { alone: Kysely<Database>; close: () => Promise<void> },
+  ) {
     super(config);
     this.#alone = alone;
+    this.#close = close;
+  }
+
+  /** Kysely closes only what it has used. */
+  override async destroy(): Promise<void> {
+    await super.destroy();
+    await this.#close();
   }
 
   override transaction(): TransactionBuilder<Database> {

@@ -146,16 +146,21 @@ export class PostgresServer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** A file that only it may read, such as the key of its certificate. @returns its path */
+  writeFile(name: string, text: string): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    if (this.#identity) chownSync(path, this.#identity.uid, this.#identity.gid);
+    return path;
+  }
+
   get #data(): string {
     return join(this.folder, 'data');
   }
 
   #initialise(): void {
-    const passwordFile = join(this.folder, 'password');
-    writeFileSync(passwordFile, `${this.password}\n`, { mode: 0o600 });
-    if (this.#identity) {
-      for (const path of [this.folder, passwordFile]) chownSync(path, this.#identity.uid, this.#identity.gid);
-    }
+    if (this.#identity) chownSync(this.folder, this.#identity.uid, this.#identity.gid);
+    const passwordFile = this.writeFile('password', `${this.password}\n`);
     const where = ['-D', this.#data, '-U', user, '--no-sync'];
     const args = [...where, '--auth=scram-sha-256', `--pwfile=${passwordFile}`, ...initdbOptions];
     const { status, stderr } = spawnSync(binary('initdb'), args, { ...this.#identity, cwd: this.folder });
