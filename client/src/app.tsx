@@ -4,13 +4,14 @@ import { isLive, phoneState } from './phone/index.ts';
 import { CallLayer, pickCalls } from './screens/call-layer.tsx';
 import { Calls } from './screens/calls.tsx';
 import { AddSoftphone, Devices } from './screens/devices.tsx';
-import { Forwarding } from './screens/forwarding.tsx';
+import { Forwarding } from './screens/forwarding/index.ts';
 import { Welcome } from './screens/front.tsx';
 import { Home } from './screens/home.tsx';
 import { callMinimised } from './screens/in-call.tsx';
 import { LinkNumber } from './screens/link-number.tsx';
-import { LogIn, LogInByCode } from './screens/log-in.tsx';
+import { LogIn, LogInByProof } from './screens/log-in.tsx';
 import { Numbers } from './screens/numbers.tsx';
+import { ConfirmLink } from './screens/proof/index.ts';
 import { Settings } from './screens/settings.tsx';
 import { SignUp } from './screens/sign-up.tsx';
 import { Voicemail } from './screens/voicemail.tsx';
@@ -29,6 +30,8 @@ export function App() {
   if (status === 'unknown') return <Splash />;
   // Another language draws everything anew: every word on the screen changes.
   const drawn = language.value;
+  const [page, id, token] = route.value;
+  if (page === 'confirm' && id && token) return <ConfirmLink key={drawn} id={id} token={token} />;
   return (
     <>
       {status === 'in' ? <Inside key={drawn} /> : <Outside key={drawn} />}
@@ -50,7 +53,7 @@ function Splash() {
 function Outside() {
   const [first, second] = route.value;
   if (first === 'sign-up') return <SignUp />;
-  if (first === 'log-in') return second === 'code' ? <LogInByCode /> : <LogIn />;
+  if (first === 'log-in') return second === 'code' ? <LogInByProof /> : <LogIn />;
   return <Welcome />;
 }
 

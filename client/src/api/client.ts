@@ -6,8 +6,11 @@ import type {
   LoginResult,
   NewDevice,
   Notice,
+  Standing,
   Validation,
-  ValidationPurpose,
+  ValidationDetail,
+  ValidationOptions,
+  ValidationRequest,
   Voicemail,
 } from './types.ts';
 
@@ -56,7 +59,12 @@ export function whenUnauthenticated(listener: () => void): void {
 }
 
 /** One request to `/api`. @throws ApiError */
-export async function request<T>(method: Method, path: string, body?: unknown): Promise<T> {
+export async function request<T>(
+  method: Method,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
   // The header is what a foreign page cannot send: with the SameSite cookie it keeps forged requests out.
   const headers: Record<string, string> = { accept: 'application/json', 'x-requested-with': 'ringthrough' };
   if (body !== undefined) headers['content-type'] = 'application/json';
@@ -67,6 +75,7 @@ export async function request<T>(method: Method, path: string, body?: unknown): 
       headers,
       credentials: 'same-origin',
       cache: 'no-store',
+      ...(signal ? { signal } : {}),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch (cause) {
@@ -107,8 +116,19 @@ async function readProblem(response: Response): Promise<Record<string, unknown>>
 const segment = encodeURIComponent;
 
 export const api = {
-  startValidation: (input: { number: string; region: string; purpose: ValidationPurpose }) =>
-    request<Validation>('POST', '/validations', input),
+  validationOptions: (input: { number: string; region?: string; carrierId?: string }) =>
+    request<ValidationOptions>('POST', '/validations/options', input),
+  startValidation: (input: ValidationRequest) => request<Validation>('POST', '/validations', input),
+  /** Waits until there is news: another state, or another detail than `seen`. */
+  standing: (id: string, seen: ValidationDetail | null, signal: AbortSignal) =>
+    request<Standing>(
+      'GET',
+      `/validations/${segment(id)}?waitSeconds=20${seen ? `&seen=${seen}` : ''}`,
+      undefined,
+      signal,
+    ),
+  claimProof: (id: string) => request<{ proof: string }>('POST', `/validations/${segment(id)}/claim`),
+  giveUp: (id: string) => request<void>('DELETE', `/validations/${segment(id)}`),
   checkCode: (id: string, code: string) =>
     request<{ proof: string }>('POST', `/validations/${segment(id)}/check`, { code }),
   signUp: (input: { proof: string; password: string; device: ThisDevice }) =>
@@ -125,6 +145,15 @@ export const api = {
   setPrimary: (number: string) => request<unknown>('PUT', '/account/primary', { number }),
   setAnswerMode: (number: string, answerMode: AnswerMode) =>
     request<unknown>('PATCH', `/account/numbers/${segment(number)}`, { answerMode }),
+  setForwarding: (number: string, action: 'activate' | 'deactivate' | 'refresh', noReplySeconds?: number) =>
+    request<Account>('POST', `/account/numbers/${segment(number)}/forwarding`, {
+      action,
+      ...(noReplySeconds === undefined ? {} : { noReplySeconds }),
+    }),
+  checkForwarding: (number: string) =>
+    request<unknown>('POST', `/account/numbers/${segment(number)}/forwarding/check`),
+  setCarrier: (number: string, carrierId: string) =>
+    request<Account>('PUT', `/account/numbers/${segment(number)}/carrier`, { carrierId }),
   devices: () => request<Device[]>('GET', '/devices'),
   addSoftphone: (name: string) => request<NewDevice>('POST', '/devices', { name }),
   removeDevice: (id: string) => request<void>('DELETE', `/devices/${segment(id)}`),

@@ -99,14 +99,57 @@ export interface NewDevice {
   sip: SipCredentials;
 }
 
-export type ValidationPurpose = 'sign-up' | 'link' | 'login';
+export type ValidationPurpose = 'sign-up' | 'link' | 'login' | 'reset' | 'close';
+
+export type MechanismName =
+  | 'sms-code'
+  | 'spoken-code'
+  | 'keys'
+  | 'sms-confirm'
+  | 'sms-from-client'
+  | 'missed-call';
+
+/** What the person has to do. */
+export type Challenge =
+  | { kind: 'enter-code'; digits: number; by: 'sms' | 'call' }
+  | { kind: 'press-keys'; keys: string }
+  | { kind: 'confirm-sms' }
+  | { kind: 'send-sms'; to: string; text: string }
+  | { kind: 'place-call'; to: string };
+
+/** How a number can be proved. Without a carrier the person is asked, and chooses one of `carriers`. */
+export interface ValidationOptions {
+  number: string;
+  carrier: Carrier | null;
+  carriers: Carrier[];
+  /** Best first. */
+  mechanisms: Array<{ name: MechanismName; challenge: Challenge['kind'] }>;
+}
+
+export interface ValidationRequest {
+  number: string;
+  region?: string;
+  purpose: ValidationPurpose;
+  mechanism?: MechanismName;
+  carrierId?: string;
+  /** Of the SMS. */
+  language?: string;
+}
 
 export interface Validation {
   id: string;
   number: string;
-  mechanism: 'sms';
-  digits: number;
+  mechanism: MechanismName;
+  challenge: Challenge;
   expiresAt: number;
+}
+
+export type ValidationDetail = 'sending' | 'calling' | 'ringing' | 'answered' | 'no-answer' | 'rejected';
+
+export interface Standing {
+  state: 'pending' | 'proved' | 'failed' | 'expired';
+  detail: ValidationDetail | null;
+  attemptsLeft: number;
 }
 
 export type CallOutcome =

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { api } from '../api/client.ts';
-import type { Validation } from '../api/types.ts';
-import { guessRegion, unbroken } from '../format/number.ts';
+import { guessRegion } from '../format/number.ts';
+import { clearDraft } from '../state/proving.ts';
 import { href } from '../state/router.ts';
 import { enter } from '../state/session.ts';
 import { describeDevice } from '../state/this-device.ts';
@@ -9,9 +9,10 @@ import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine, Field } from '../ui/field.tsx';
 import { useAction } from '../ui/use-action.ts';
-import { CodeForm } from './code-form.tsx';
+import { frontFrame } from './frames.tsx';
 import { Front } from './front.tsx';
-import { NumberField, NumberForm } from './number-form.tsx';
+import { NumberField } from './number-form.tsx';
+import { ProofFlow } from './proof/index.ts';
 
 /** Number and password. */
 export function LogIn() {
@@ -70,36 +71,27 @@ export function LogIn() {
   );
 }
 
-/** By validating a number of the account again. */
-export function LogInByCode() {
-  const validation = useSignal<Validation | undefined>(undefined);
-  const current = validation.value;
-  const set = (next: Validation | undefined) => {
-    validation.value = next;
-  };
-  if (!current) {
-    return (
-      <Front title={texts.logIn.byCodeTitle} lead={texts.logIn.lead}>
-        <NumberForm purpose="login" submit={texts.prove.submit} onStarted={set} />
+/** By proving a number of the account again. */
+export function LogInByProof() {
+  return (
+    <ProofFlow
+      purpose="login"
+      at={['log-in', 'code']}
+      frame={frontFrame}
+      title={texts.logIn.byCodeTitle}
+      lead={texts.logIn.lead}
+      links={
         <div class="row wrap spread">
           <a class="button plain flush" href={href('log-in')}>
             {texts.logIn.byPassword}
           </a>
         </div>
-      </Front>
-    );
-  }
-  return (
-    <Front title={texts.code.title} lead={texts.code.sentTo(unbroken(current.number))}>
-      <CodeForm
-        validation={current}
-        purpose="login"
-        onProof={async (proof) =>
-          enter(await api.logIn({ proof, device: describeDevice(navigator.userAgent) }))
-        }
-        onRestarted={set}
-        onOtherNumber={() => set(undefined)}
-      />
-    </Front>
+      }
+      onProof={async (proof) => {
+        const result = await api.logIn({ proof, device: describeDevice(navigator.userAgent) });
+        clearDraft('login');
+        enter(result);
+      }}
+    />
   );
 }

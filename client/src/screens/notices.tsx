@@ -3,6 +3,7 @@ import type { Notice } from '../api/types.ts';
 import { formatWhen } from '../format/time.ts';
 import { resources } from '../state/data.ts';
 import { explain, say } from '../state/messages.ts';
+import { href } from '../state/router.ts';
 import { texts } from '../texts/index.ts';
 import { IconButton } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -30,6 +31,11 @@ export function Notices() {
           <p class="grow small">
             {noticeText(notice)} <span class="soft num">{formatWhen(notice.createdAt)}</span>
           </p>
+          {forwardingOf(notice) && (
+            <a class="button quiet small" href={href('numbers', forwardingOf(notice) ?? '', 'forward')}>
+              {texts.notices.open}
+            </a>
+          )}
           <IconButton icon="close" label={texts.notices.dismiss} onClick={() => void dismiss(notice)} />
         </li>
       ))}
@@ -37,11 +43,18 @@ export function Notices() {
   );
 }
 
+/** The number whose forwarding wants looking at. */
+function forwardingOf(notice: Notice): string | undefined {
+  return notice.code.startsWith('forwarding-') ? textOf(notice, 'number') : undefined;
+}
+
 function noticeText(notice: Notice): string {
   const number = textOf(notice, 'number') ?? textOf(notice, 'caller');
   if (notice.code === 'number-lost') return texts.notices['number-lost'](numberText(number));
   if (notice.code === 'carrier-voicemail') return texts.notices['carrier-voicemail'](numberText(number));
   if (notice.code === 'missed-call') return texts.notices['missed-call'](numberText(number));
+  if (notice.code === 'forwarding-lost') return texts.notices['forwarding-lost'](numberText(number));
+  if (notice.code === 'forwarding-failed') return texts.notices['forwarding-failed'](numberText(number));
   return texts.notices.fallback;
 }
 

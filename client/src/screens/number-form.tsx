@@ -1,19 +1,7 @@
-import { useSignal } from '@preact/signals';
 import { useEffect, useId } from 'preact/hooks';
-import { api } from '../api/client.ts';
-import type { Validation, ValidationPurpose } from '../api/types.ts';
-import {
-  countries,
-  countryName,
-  formatNumber,
-  guessRegion,
-  loadPhoneLibrary,
-  understand,
-} from '../format/number.ts';
+import { countries, countryName, formatNumber, loadPhoneLibrary, understand } from '../format/number.ts';
 import { texts } from '../texts/index.ts';
-import { Button } from '../ui/button.tsx';
-import { ErrorLine, Field } from '../ui/field.tsx';
-import { useAction } from '../ui/use-action.ts';
+import { Field } from '../ui/field.tsx';
 
 /** Number and country; the library that understands them arrives while the person types. */
 export function NumberField(props: {
@@ -22,14 +10,15 @@ export function NumberField(props: {
   onNumber: (value: string) => void;
   onRegion: (value: string) => void;
   autoFocus?: boolean;
-  explainCode?: boolean;
+  /** Says how the number was understood, before anything is done with it. */
+  explain?: boolean;
 }) {
   const id = useId();
   useEffect(() => void loadPhoneLibrary(), []);
   const list = countries();
   const understood = understand(props.number, props.region);
   const hint =
-    understood && props.explainCode
+    understood && props.explain
       ? texts.number.understood(
           formatNumber(understood.e164),
           countryName(understood.country ?? props.region),
@@ -65,45 +54,5 @@ export function NumberField(props: {
         autoFocus={props.autoFocus ?? false}
       />
     </>
-  );
-}
-
-/** Asks for a number and starts its validation. */
-export function NumberForm(props: {
-  purpose: ValidationPurpose;
-  submit: string;
-  onStarted: (validation: Validation) => void;
-}) {
-  const number = useSignal('');
-  const region = useSignal(guessRegion());
-  const action = useAction();
-  const submit = (event: Event) => {
-    event.preventDefault();
-    void action.run(async () => {
-      const input = { number: number.value, region: region.value, purpose: props.purpose };
-      props.onStarted(await api.startValidation(input));
-    });
-  };
-  return (
-    <form class="stack" noValidate onSubmit={submit}>
-      <NumberField
-        number={number.value}
-        region={region.value}
-        onNumber={(value) => {
-          number.value = value;
-          action.error.value = undefined;
-        }}
-        onRegion={(value) => {
-          region.value = value;
-          action.error.value = undefined;
-        }}
-        explainCode
-        autoFocus
-      />
-      <ErrorLine text={action.error.value} />
-      <Button type="submit" busy={action.busy.value || number.value.trim() === ''}>
-        {props.submit}
-      </Button>
-    </form>
   );
 }

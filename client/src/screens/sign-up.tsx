@@ -1,60 +1,42 @@
 import { useSignal } from '@preact/signals';
 import { api } from '../api/client.ts';
-import type { Validation } from '../api/types.ts';
-import { unbroken } from '../format/number.ts';
-import { href } from '../state/router.ts';
+import { changeDraft, clearDraft, draftOf } from '../state/proving.ts';
+import { href, replace, route } from '../state/router.ts';
 import { enter } from '../state/session.ts';
 import { describeDevice } from '../state/this-device.ts';
 import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorLine, Field } from '../ui/field.tsx';
 import { useAction } from '../ui/use-action.ts';
-import { CodeForm } from './code-form.tsx';
+import { frontFrame } from './frames.tsx';
 import { Front } from './front.tsx';
-import { NumberForm } from './number-form.tsx';
+import { ProofFlow } from './proof/index.ts';
 
 const shortestPassword = 8;
 
-/** Number → code → password. */
+/** Number → proof → password. */
 export function SignUp() {
-  const validation = useSignal<Validation | undefined>(undefined);
-  const proof = useSignal<string | undefined>(undefined);
-  const current = validation.value;
-  if (proof.value) return <ChoosePassword proof={proof.value} />;
-  if (current) {
-    return (
-      <Front title={texts.code.title} lead={texts.code.sentTo(unbroken(current.number))}>
-        <CodeForm
-          validation={current}
-          purpose="sign-up"
-          onProof={(given) => {
-            proof.value = given;
-          }}
-          onRestarted={(next) => {
-            validation.value = next;
-          }}
-          onOtherNumber={() => {
-            validation.value = undefined;
-          }}
-        />
-      </Front>
-    );
-  }
+  const { proof } = draftOf('sign-up').value;
+  if (route.value[1] === 'password' && proof) return <ChoosePassword proof={proof} />;
   return (
-    <Front title={texts.signUp.title} lead={texts.signUp.lead}>
-      <NumberForm
-        purpose="sign-up"
-        submit={texts.prove.submit}
-        onStarted={(started) => {
-          validation.value = started;
-        }}
-      />
-      <div class="row wrap spread">
-        <a class="button plain flush" href={href('log-in')}>
-          {texts.signUp.haveAccount}
-        </a>
-      </div>
-    </Front>
+    <ProofFlow
+      purpose="sign-up"
+      at={['sign-up']}
+      frame={frontFrame}
+      title={texts.signUp.title}
+      lead={texts.signUp.lead}
+      links={
+        <div class="row wrap spread">
+          <a class="button plain flush" href={href('log-in')}>
+            {texts.signUp.haveAccount}
+          </a>
+        </div>
+      }
+      onProof={(given) => {
+        changeDraft('sign-up', { proof: given });
+        replace('sign-up', 'password');
+      }}
+    />
   );
 }
 
@@ -69,7 +51,9 @@ function ChoosePassword(props: { proof: string }) {
     }
     void action.run(async () => {
       const device = describeDevice(navigator.userAgent);
-      enter(await api.signUp({ proof: props.proof, password: password.value, device }));
+      const result = await api.signUp({ proof: props.proof, password: password.value, device });
+      clearDraft('sign-up');
+      enter(result);
     });
   };
   return (
@@ -85,12 +69,24 @@ function ChoosePassword(props: { proof: string }) {
             action.error.value = undefined;
           }}
           hint={texts.signUp.passwordRule(shortestPassword)}
+          invalid={action.error.value !== undefined}
           autoFocus
         />
         <ErrorLine text={action.error.value} />
         <Button type="submit" busy={action.busy.value || password.value === ''}>
           {texts.signUp.create}
         </Button>
+        <div class="row wrap">
+          <Button
+            kind="plain flush"
+            onClick={() => {
+              clearDraft('sign-up');
+              replace('sign-up');
+            }}
+          >
+            {texts.code.otherNumber}
+          </Button>
+        </div>
       </form>
     </Front>
   );

@@ -20,6 +20,11 @@ export function go(...parts: string[]): void {
   location.hash = href(...parts);
 }
 
+/** Goes to a screen that takes the place of this one: Back leads to the one before. */
+export function replace(...parts: string[]): void {
+  location.replace(href(...parts));
+}
+
 export function href(...parts: string[]): string {
   return `#/${parts.map(encodeURIComponent).join('/')}`;
 }

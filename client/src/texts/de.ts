@@ -52,6 +52,7 @@ export const de: Texts = {
     'wrong-carrier': 'Diese Nummer kann nicht bei diesem Anbieter sein. Wählen Sie einen anderen.',
     'forwarding-is-manual':
       'Bei diesem Anbieter geht das nur am Telefon selbst. Wählen Sie dort den gezeigten Befehl.',
+    'wrong-password': 'Das ist nicht Ihr Passwort. Versuchen Sie es erneut.',
     'weak-password': 'Dieses Passwort ist zu leicht zu erraten. Nehmen Sie ein längeres.',
     'last-number':
       'Das ist Ihre letzte Nummer. Um sie aufzugeben, schließen Sie das Konto in den Einstellungen.',
@@ -102,7 +103,8 @@ export const de: Texts = {
     carrierLead: (number) =>
       `An ${number} allein ist es nicht zu erkennen, denn Nummern können den Anbieter wechseln.`,
     carrierLabel: 'Anbieter',
-    carrierUnknown: 'Das weiß ich nicht',
+    noWay:
+      'Der Anbieter dieser Nummer bietet keinen Weg, sie nachzuweisen. Versuchen Sie es mit einer anderen Ihrer Nummern.',
     otherWay: 'Anderer Weg',
     otherWays: 'Andere Wege, die Nummer nachzuweisen',
     ways: {
@@ -163,7 +165,8 @@ export const de: Texts = {
     elsewhere: 'Die Nummer wurde in einem anderen Fenster bestätigt. Machen Sie dort weiter.',
     linkTitle: 'Nummer bestätigen',
     linkChecking: 'Der Link wird geprüft …',
-    linkDone: 'Ihre Nummer ist bestätigt. Gehen Sie zurück zu dem Fenster, in dem Sie begonnen haben.',
+    linkForeign:
+      'Dieser Link gehört zu einem anderen Browser oder Gerät. Öffnen Sie ihn dort, wo Sie begonnen haben, oder wählen Sie dort einen anderen Weg.',
     linkHome: 'Zur Startseite',
   },
   signUp: {
@@ -271,6 +274,23 @@ export const de: Texts = {
       inactive: 'Die Umleitung ist aus',
       failed: 'Ihr Anbieter hat es nicht getan',
     },
+    sources: {
+      carrier: 'laut Anbieter',
+      person: 'von Ihnen gewählt',
+      check: 'durch einen Testanruf gezeigt',
+      call: 'durch einen Anruf gezeigt',
+    },
+    errors: {
+      'no-answer': 'Das System des Anbieters antwortete nicht. Versuchen Sie es in ein paar Minuten erneut.',
+      busy: 'Das System des Anbieters ist überlastet. Versuchen Sie es in ein paar Minuten erneut.',
+      'bad-answer':
+        'Die Antwort des Anbieters war nicht zu verstehen. Versuchen Sie es erneut, oder tun Sie es am Telefon.',
+      'not-authorised': 'Der Anbieter lässt uns die Umleitung nicht schalten. Tun Sie es am Telefon.',
+      'unknown-subscriber':
+        'Der Anbieter kennt diese Nummer nicht. Prüfen Sie, bei welchem Anbieter sie ist.',
+      refused:
+        'Der Anbieter lehnte ab. Fragen Sie ihn, ob Ihr Vertrag Umleitungen erlaubt, oder tun Sie es am Telefon.',
+    },
     stateSince: (when) => `seit ${when}`,
     verified: (when) => `Geprüft ${when}`,
     meaning:
@@ -280,7 +300,6 @@ export const de: Texts = {
     autoOff: 'Ausschalten',
     autoAgain: 'Erneut versuchen',
     autoRead: 'Anbieter fragen',
-    autoError: (error) => `Antwort des Anbieters: ${error}`,
     autoFailed:
       'Versuchen Sie es in ein paar Minuten erneut, oder tun Sie es am Telefon selbst, wie unten beschrieben.',
     byHand: 'Am Telefon einschalten',
@@ -300,6 +319,9 @@ export const de: Texts = {
     copyNoReply: 'Befehl kopieren, der die Zeit einstellt',
     off: 'Zum Ausschalten wählen Sie',
     copyOff: 'Befehl kopieren, der die Umleitung ausschaltet',
+    dialled: 'Ich habe es gewählt',
+    dialledOff: 'Ich habe sie ausgeschaltet',
+    noted: 'Notiert. Ein Testanruf zeigt, ob es funktioniert.',
     status: 'Um zu sehen, was eingestellt ist, wählen Sie',
     copyStatus: 'Befehl kopieren, der zeigt, was eingestellt ist',
     unknown:
@@ -310,6 +332,7 @@ export const de: Texts = {
       'Wir rufen Ihre Nummer einmal an. Kommt der Anruf zu uns zurück, funktioniert die Umleitung. Sollte das Telefon klingeln, lassen Sie es klingeln. Ihre Geräte hier klingeln nicht.',
     check: 'Mit einem Testanruf prüfen',
     checking: 'Der Testanruf läuft, bis zu 30 Sekunden …',
+    checkFailed: 'Der Testanruf kam nicht zustande. Versuchen Sie es in ein paar Minuten erneut.',
     checkedAt: (when) => `Testanruf ${when}`,
     seen: {
       'came-back': 'Der Anruf kam zu uns zurück: Die Umleitung funktioniert.',

@@ -52,6 +52,7 @@ export const en = {
     'wrong-carrier': 'This number cannot belong to that carrier. Choose another.',
     'forwarding-is-manual':
       'This carrier has to be told from the phone itself. Dial the command shown there.',
+    'wrong-password': 'This is not your password. Try again.',
     'weak-password': 'This password is too easy to guess. Use a longer one.',
     'last-number': 'This is your last number. To give it up, close the account in the settings.',
     'too-many-devices': 'The account has as many devices as it may have. Sign one out first.',
@@ -101,7 +102,7 @@ export const en = {
     carrierLead: (number: string) =>
       `${number} alone does not tell, because numbers can move from one carrier to another.`,
     carrierLabel: 'Carrier',
-    carrierUnknown: 'I do not know',
+    noWay: 'The carrier of this number offers no way to prove it. Try another of your numbers.',
     otherWay: 'Another way',
     otherWays: 'Other ways to prove the number',
     ways: {
@@ -160,7 +161,8 @@ export const en = {
     elsewhere: 'The number was confirmed in another window. Go on there.',
     linkTitle: 'Confirm your number',
     linkChecking: 'Checking the link…',
-    linkDone: 'Your number is confirmed. Go back to the window in which you began.',
+    linkForeign:
+      'This link belongs to another browser or device. Open it where you began, or choose another way there.',
     linkHome: 'To the start page',
   },
   signUp: {
@@ -264,6 +266,20 @@ export const en = {
       inactive: 'Forwarding is off',
       failed: 'Your carrier did not do it',
     },
+    sources: {
+      carrier: 'says the carrier',
+      person: 'you have dialled it',
+      check: 'shown by a test call',
+      call: 'shown by a call that came',
+    },
+    errors: {
+      'no-answer': 'The carrier’s system did not answer. Try again in a few minutes.',
+      busy: 'The carrier’s system has too much to do. Try again in a few minutes.',
+      'bad-answer': 'The carrier’s answer made no sense. Try again, or do it on the phone.',
+      'not-authorised': 'The carrier does not let us switch it. Do it on the phone.',
+      'unknown-subscriber': 'The carrier does not know this number. Check which carrier it is with.',
+      refused: 'The carrier refused. Ask it whether your contract allows forwarding, or do it on the phone.',
+    },
     stateSince: (when: string) => `since ${when}`,
     verified: (when: string) => `Verified ${when}`,
     meaning:
@@ -273,7 +289,6 @@ export const en = {
     autoOff: 'Switch off',
     autoAgain: 'Try again',
     autoRead: 'Ask the carrier',
-    autoError: (error: string) => `The carrier’s answer: ${error}`,
     autoFailed: 'Try again in a few minutes, or do it on the phone itself as described below.',
     byHand: 'Do it on the phone',
     lead: (number: string) => `Do this once, on the phone that has ${number}:`,
@@ -292,6 +307,9 @@ export const en = {
     copyNoReply: 'Copy the command that sets the time',
     off: 'To switch it off again, dial',
     copyOff: 'Copy the command that switches forwarding off',
+    dialled: 'I have dialled it',
+    dialledOff: 'I have switched it off',
+    noted: 'Noted. A test call shows whether it works.',
     status: 'To see what is set, dial',
     copyStatus: 'Copy the command that shows what is set',
     unknown:
@@ -302,6 +320,7 @@ export const en = {
       'We call your number once. If the call comes back to us, the forwarding works. Should the phone ring, let it ring. None of your devices here rings.',
     check: 'Check with a test call',
     checking: 'Test call under way, for up to 30 seconds…',
+    checkFailed: 'The test call could not be placed. Try again in a few minutes.',
     checkedAt: (when: string) => `Test call ${when}`,
     seen: {
       'came-back': 'The call came back to us: the forwarding works.',

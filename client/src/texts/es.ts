@@ -52,6 +52,7 @@ export const es: Texts = {
     'wrong-carrier': 'Este número no puede ser de ese operador. Elige otro.',
     'forwarding-is-manual':
       'Con este operador hay que hacerlo en el propio teléfono. Marca en él el código que se muestra.',
+    'wrong-password': 'Esa no es tu contraseña. Vuelve a intentarlo.',
     'weak-password': 'Esta contraseña es demasiado fácil de adivinar. Usa una más larga.',
     'last-number': 'Es tu último número. Para dejarlo, cierra la cuenta en los ajustes.',
     'too-many-devices':
@@ -102,7 +103,8 @@ export const es: Texts = {
     carrierLead: (number) =>
       `${number} no basta para saberlo, porque los números pueden pasar de un operador a otro.`,
     carrierLabel: 'Operador',
-    carrierUnknown: 'No lo sé',
+    noWay:
+      'El operador de este número no ofrece ninguna forma de verificarlo. Prueba con otro de tus números.',
     otherWay: 'Otra forma',
     otherWays: 'Otras formas de verificar el número',
     ways: {
@@ -161,7 +163,8 @@ export const es: Texts = {
     elsewhere: 'El número se ha confirmado en otra ventana. Sigue en ella.',
     linkTitle: 'Confirma tu número',
     linkChecking: 'Comprobando el enlace…',
-    linkDone: 'Tu número está confirmado. Vuelve a la ventana donde empezaste.',
+    linkForeign:
+      'Este enlace es de otro navegador o dispositivo. Ábrelo donde empezaste o elige allí otra forma.',
     linkHome: 'Ir a la página de inicio',
   },
   signUp: {
@@ -278,6 +281,20 @@ export const es: Texts = {
       inactive: 'El desvío está desactivado',
       failed: 'Tu operador no lo ha hecho',
     },
+    sources: {
+      carrier: 'según el operador',
+      person: 'lo has marcado tú',
+      check: 'visto en una llamada de prueba',
+      call: 'visto en una llamada recibida',
+    },
+    errors: {
+      'no-answer': 'El sistema del operador no respondió. Vuelve a intentarlo en unos minutos.',
+      busy: 'El sistema del operador está sobrecargado. Vuelve a intentarlo en unos minutos.',
+      'bad-answer': 'La respuesta del operador no se entiende. Vuelve a intentarlo o hazlo en el teléfono.',
+      'not-authorised': 'El operador no nos deja activarlo. Hazlo en el teléfono.',
+      'unknown-subscriber': 'El operador no conoce este número. Comprueba de qué operador es.',
+      refused: 'El operador se negó. Pregúntale si tu contrato permite desvíos o hazlo en el teléfono.',
+    },
     stateSince: (when) => `desde ${when}`,
     verified: (when) => `Comprobado ${when}`,
     meaning:
@@ -287,7 +304,6 @@ export const es: Texts = {
     autoOff: 'Desactivar',
     autoAgain: 'Reintentar',
     autoRead: 'Preguntar al operador',
-    autoError: (error) => `Respuesta del operador: ${error}`,
     autoFailed: 'Vuelve a intentarlo en unos minutos o hazlo en el propio teléfono, como se explica abajo.',
     byHand: 'Hacerlo en el teléfono',
     lead: (number) => `Hazlo una vez, en el teléfono que tiene el ${number}:`,
@@ -306,6 +322,9 @@ export const es: Texts = {
     copyNoReply: 'Copiar el código que fija el tiempo',
     off: 'Para desactivarlo, marca',
     copyOff: 'Copiar el código que desactiva el desvío',
+    dialled: 'Ya lo he marcado',
+    dialledOff: 'Ya lo he desactivado',
+    noted: 'Anotado. Una llamada de prueba muestra si funciona.',
     status: 'Para ver qué está puesto, marca',
     copyStatus: 'Copiar el código que muestra qué está puesto',
     unknown:
@@ -316,6 +335,7 @@ export const es: Texts = {
       'Llamamos una vez a tu número. Si la llamada vuelve a nosotros, el desvío funciona. Si el teléfono suena, déjalo sonar. Aquí no suena ninguno de tus dispositivos.',
     check: 'Comprobar con una llamada',
     checking: 'Llamada de prueba en curso, hasta 30 segundos…',
+    checkFailed: 'No se pudo hacer la llamada de prueba. Vuelve a intentarlo en unos minutos.',
     checkedAt: (when) => `Llamada de prueba ${when}`,
     seen: {
       'came-back': 'La llamada volvió a nosotros: el desvío funciona.',

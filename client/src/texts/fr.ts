@@ -52,6 +52,7 @@ export const fr: Texts = {
     'wrong-carrier': 'Ce numéro ne peut pas être chez cet opérateur. Choisissez-en un autre.',
     'forwarding-is-manual':
       'Avec cet opérateur, il faut le faire sur le téléphone lui-même. Composez-y la commande affichée.',
+    'wrong-password': 'Ce n’est pas votre mot de passe. Réessayez.',
     'weak-password': 'Ce mot de passe est trop facile à deviner. Choisissez-en un plus long.',
     'last-number': 'C’est votre dernier numéro. Pour y renoncer, fermez le compte dans les réglages.',
     'too-many-devices': 'Le compte a déjà autant d’appareils que possible. Déconnectez-en un d’abord.',
@@ -101,7 +102,7 @@ export const fr: Texts = {
     carrierLead: (number) =>
       `${number} ne suffit pas à le dire, car un numéro peut passer d’un opérateur à l’autre.`,
     carrierLabel: 'Opérateur',
-    carrierUnknown: 'Je ne sais pas',
+    noWay: 'L’opérateur de ce numéro n’offre aucun moyen de le vérifier. Essayez un autre de vos numéros.',
     otherWay: 'Autre moyen',
     otherWays: 'Autres moyens de vérifier le numéro',
     ways: {
@@ -160,7 +161,8 @@ export const fr: Texts = {
     elsewhere: 'Le numéro a été confirmé dans une autre fenêtre. Continuez là-bas.',
     linkTitle: 'Confirmez votre numéro',
     linkChecking: 'Vérification du lien…',
-    linkDone: 'Votre numéro est confirmé. Revenez à la fenêtre où vous avez commencé.',
+    linkForeign:
+      'Ce lien appartient à un autre navigateur ou appareil. Ouvrez-le là où vous avez commencé, ou choisissez-y un autre moyen.',
     linkHome: 'Vers la page d’accueil',
   },
   signUp: {
@@ -275,6 +277,22 @@ export const fr: Texts = {
       inactive: 'Le renvoi est désactivé',
       failed: 'Votre opérateur ne l’a pas fait',
     },
+    sources: {
+      carrier: 'selon l’opérateur',
+      person: 'composé par vous',
+      check: 'montré par un appel test',
+      call: 'montré par un appel reçu',
+    },
+    errors: {
+      'no-answer': 'Le système de l’opérateur n’a pas répondu. Réessayez dans quelques minutes.',
+      busy: 'Le système de l’opérateur est surchargé. Réessayez dans quelques minutes.',
+      'bad-answer':
+        'La réponse de l’opérateur est incompréhensible. Réessayez, ou faites-le sur le téléphone.',
+      'not-authorised': 'L’opérateur ne nous laisse pas l’activer. Faites-le sur le téléphone.',
+      'unknown-subscriber': 'L’opérateur ne connaît pas ce numéro. Vérifiez chez quel opérateur il est.',
+      refused:
+        'L’opérateur a refusé. Demandez-lui si votre contrat permet les renvois, ou faites-le sur le téléphone.',
+    },
     stateSince: (when) => `depuis ${when}`,
     verified: (when) => `Vérifié ${when}`,
     meaning:
@@ -284,7 +302,6 @@ export const fr: Texts = {
     autoOff: 'Désactiver',
     autoAgain: 'Réessayer',
     autoRead: 'Demander à l’opérateur',
-    autoError: (error) => `Réponse de l’opérateur : ${error}`,
     autoFailed:
       'Réessayez dans quelques minutes, ou faites-le sur le téléphone lui-même comme décrit plus bas.',
     byHand: 'Le faire sur le téléphone',
@@ -304,6 +321,9 @@ export const fr: Texts = {
     copyNoReply: 'Copier la commande qui règle le délai',
     off: 'Pour le désactiver, composez',
     copyOff: 'Copier la commande qui désactive le renvoi',
+    dialled: 'Je l’ai composée',
+    dialledOff: 'Je l’ai désactivé',
+    noted: 'C’est noté. Un appel test montre si cela marche.',
     status: 'Pour voir ce qui est réglé, composez',
     copyStatus: 'Copier la commande qui montre ce qui est réglé',
     unknown:
@@ -314,6 +334,7 @@ export const fr: Texts = {
       'Nous appelons une fois votre numéro. Si l’appel nous revient, le renvoi fonctionne. Si le téléphone sonne, laissez-le sonner. Aucun de vos appareils ne sonne ici.',
     check: 'Vérifier par un appel test',
     checking: 'Appel test en cours, jusqu’à 30 secondes…',
+    checkFailed: 'L’appel test n’a pas pu être passé. Réessayez dans quelques minutes.',
     checkedAt: (when) => `Appel test ${when}`,
     seen: {
       'came-back': 'L’appel nous est revenu : le renvoi fonctionne.',

@@ -1,0 +1,2 @@
+export { ConfirmLink } from './confirm-link.tsx';
+export { ProofFlow } from './flow.tsx';
