@@ -1,45 +1,11 @@
-import { SipStack, type UasSession } from '@ringthrough/sip';
-import { MemoryNetwork, VirtualClock } from '@ringthrough/sip/testing';
+import type { UasSession } from '@ringthrough/sip';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OutboundTrunkConfig } from '../config.ts';
-import { LocalFabric } from '../fabric/index.ts';
-import { createLogger } from '../log.ts';
-import { FakeMedia, fakeSdp } from '../media/testing/index.ts';
-import { type Carrier, TrunkDialer, type VoiceCall, type VoiceCallEnd, VoiceCalls } from './index.ts';
+import { fakeSdp } from '../media/testing/index.ts';
+import type { VoiceCall, VoiceCallEnd } from './index.ts';
+import { VoiceWorld } from './testing/index.ts';
 
 const number = '+14155550101';
-const outbound: OutboundTrunkConfig = {
-  uri: 'sip:203.0.113.2',
-  priority: 1,
-  weight: 1,
-  scheme: 'sip',
-  userPhone: true,
-  headers: [],
-  optionsSeconds: 0,
-  upAfter: 2,
-  downAfter: 2,
-  answerSeconds: 4,
-  downSeconds: 30,
-};
-const carrier = {
-  id: 'c',
-  name: 'C',
-  country: 'US',
-  family: 'gsm',
-  prefixes: ['+1'],
-  cNumber: '+14155559000',
-  trunks: [{ outbound }],
-} as unknown as Carrier;
-
-let clock: VirtualClock;
-let media: FakeMedia;
-let calls: VoiceCalls;
-let dialer: TrunkDialer;
-/** INVITEs as the carrier's switch got them. */
-let invites: UasSession[];
-/** What the switch was told at the end of its calls. */
-let reasons: string[];
-const stacks: SipStack[] = [];
+let world: VoiceWorld;
 
 interface Seen {
   events: string[];
@@ -47,55 +13,14 @@ interface Seen {
   end: VoiceCallEnd | undefined;
 }
 
-async function stackAt(network: MemoryNetwork, host: string): Promise<SipStack> {
-  const listeners = [{ protocol: 'udp' as const, host, port: 5060 }];
-  const stack = new SipStack({ userAgent: host, clock, network: network.host(host), listeners });
-  await stack.start();
-  stacks.push(stack);
-  return stack;
-}
-
 beforeEach(async () => {
-  clock = new VirtualClock();
-  media = new FakeMedia(clock);
-  invites = [];
-  reasons = [];
-  const network = new MemoryNetwork({ clock });
-  const stack = await stackAt(network, '203.0.113.1');
-  const theSwitch = await stackAt(network, '203.0.113.2');
-  theSwitch.on('invite', (session) => {
-    invites.push(session);
-    session.on('cancelled', (request) => reasons.push(`CANCEL ${request.headers.get('Reason')}`));
-    session.on('ended', ({ request }) => reasons.push(`BYE ${request?.headers.get('Reason')}`));
-  });
-  const fabric = new LocalFabric((error) => {
-    throw error;
-  });
-  const log = createLogger({ level: 'silent', destination: 'stderr' });
-  const load = { hasRoom: () => true, admits: () => true };
-  dialer = new TrunkDialer({ carriers: [carrier], stack, clock, load, fabric, log });
-  const limits = { maxConcurrent: 2, ringTimeoutMs: 45_000, maxDurationMs: 120_000 };
-  calls = new VoiceCalls({ dialer, media, clock, log, ...limits });
+  world = await VoiceWorld.create();
 });
-
-afterEach(async () => {
-  await calls.close();
-  const closing = dialer.close();
-  await clock.advance(100_000);
-  await closing;
-  expect(media.open).toEqual([]);
-  expect(calls.active).toBe(0);
-  for (const one of stacks.splice(0)) {
-    expect(one.stats()).toMatchObject({ dialogs: 0, clientTransactions: 0, timers: 0 });
-    await one.close();
-  }
-  await clock.advance(1_000);
-  expect(clock.pending).toBe(0);
-});
+afterEach(() => world.close());
 
 function place(more: { ringTimeoutMs?: number; headers?: Array<[string, string]> } = {}): Seen {
   const events: string[] = [];
-  const call = calls.call(
+  const call = world.calls.call(
     { carrierId: 'c', to: number, ...more },
     {
       ringing: () => events.push('ringing'),
@@ -114,10 +39,10 @@ function place(more: { ringTimeoutMs?: number; headers?: Array<[string, string]>
 
 /** Places a call and gives it to the switch. */
 async function atSwitch(more?: Parameters<typeof place>[0]): Promise<Seen & { session: UasSession }> {
-  const before = invites.length;
+  const before = world.invites.length;
   const seen = place(more);
-  await clock.advance(10);
-  const session = invites[before];
+  await world.settle(10);
+  const session = world.invites[before];
   if (session === undefined) throw new Error('no INVITE');
   return Object.assign(seen, { session });
 }
@@ -133,34 +58,34 @@ describe('a call of ours', () => {
     expect(await seen.call.play({ silenceMs: 20 })).toBe('stopped');
     seen.session.progress(180);
     seen.session.progress(180);
-    await clock.advance(10);
+    await world.settle(10);
     answer(seen.session);
-    await clock.advance(10);
+    await world.settle(10);
     expect(seen.events).toEqual(['ringing', 'answered']);
     const playing = seen.call.play({ toneHz: 440, durationMs: 500 });
-    await clock.advance(600);
+    await world.settle(600);
     expect(await playing).toBe('ended');
     seen.call.hangUp();
     seen.call.hangUp();
-    await clock.advance(10);
+    await world.settle(10);
     expect(seen.end).toEqual({ why: 'hung-up', byUs: true, rang: true, earlyMedia: false, answered: true });
-    expect(reasons).toEqual(['BYE Q.850;cause=16;text="Normal call clearing"']);
+    expect(world.goodbyes).toEqual(['BYE Q.850;cause=16;text="Normal call clearing"']);
     expect(await seen.call.play({ silenceMs: 20 })).toBe('stopped');
   });
 
   it('hears keys by RFC 4733, and by INFO', async () => {
     const first = await atSwitch();
     answer(first.session);
-    await clock.advance(10);
-    media.legs[0]?.emit('dtmf', { key: '7', durationMs: 100 });
+    await world.settle(10);
+    world.media.legs[0]?.emit('dtmf', { key: '7', durationMs: 100 });
     const second = await atSwitch();
     answer(second.session);
-    await clock.advance(10);
+    await world.settle(10);
     const pressed = second.session.sendRequest('INFO', {
       contentType: 'application/dtmf-relay',
       body: 'Signal=5\r\nDuration=160\r\n',
     });
-    await clock.advance(10);
+    await world.settle(10);
     expect((await pressed).status).toBe(200);
     expect(first.events).toEqual(['answered', 'key 7']);
     expect(second.events).toEqual(['answered', 'key 5']);
@@ -169,11 +94,11 @@ describe('a call of ours', () => {
   it('takes a key that is sent both ways once', async () => {
     const { session, events } = await atSwitch();
     answer(session);
-    await clock.advance(10);
+    await world.settle(10);
     for (const key of ['1', '1']) {
-      media.legs[0]?.emit('dtmf', { key, durationMs: 100 });
+      world.media.legs[0]?.emit('dtmf', { key, durationMs: 100 });
       void session.sendRequest('INFO', { contentType: 'application/dtmf', body: key });
-      await clock.advance(50);
+      await world.settle(50);
     }
     expect(events).toEqual(['answered', 'key 1', 'key 1']);
   });
@@ -182,10 +107,10 @@ describe('a call of ours', () => {
     const { session, events } = await atSwitch();
     session.progress(183, { body: fakeSdp('announcement'), contentType: 'application/sdp' });
     session.progress(183, { body: fakeSdp('announcement'), contentType: 'application/sdp' });
-    await clock.advance(10);
+    await world.settle(10);
     expect(events).toEqual(['early media']);
     answer(session);
-    await clock.advance(10);
+    await world.settle(10);
     expect(events).toEqual(['early media', 'answered']);
   });
 
@@ -196,7 +121,7 @@ describe('a call of ours', () => {
   ])('tells who refuses with %s, and why', async (status, reason, expected) => {
     const seen = await atSwitch();
     seen.session.reject(status, reason === undefined ? {} : { headers: [['Reason', reason]] });
-    await clock.advance(10);
+    await world.settle(10);
     expect(seen.end).toMatchObject({ why: 'refused', rang: false, answered: false, ...expected });
     expect(seen.end?.q850).toBe('q850' in expected ? expected.q850 : undefined);
   });
@@ -204,53 +129,53 @@ describe('a call of ours', () => {
   it('is given up when nobody answers in time', async () => {
     const seen = await atSwitch({ ringTimeoutMs: 20_000 });
     seen.session.progress(180);
-    await clock.advance(19_000);
+    await world.settle(19_000);
     expect(seen.events).toEqual(['ringing']);
-    await clock.advance(1_100);
+    await world.settle(1_100);
     expect(seen.end).toMatchObject({ why: 'no-answer', rang: true });
-    expect(reasons[0]).toContain('CANCEL');
+    expect(world.goodbyes[0]).toContain('CANCEL');
   });
 
   it('is given up with the reason of its owner', async () => {
     const seen = await atSwitch();
     seen.call.hangUp('SIP;cause=200;text="Call completed elsewhere"');
-    await clock.advance(10);
+    await world.settle(10);
     expect(seen.end).toMatchObject({ why: 'given-up' });
-    expect(reasons).toEqual(['CANCEL SIP;cause=200;text="Call completed elsewhere"']);
+    expect(world.goodbyes).toEqual(['CANCEL SIP;cause=200;text="Call completed elsewhere"']);
   });
 
   it('is hung up when its answer crosses the CANCEL', async () => {
     const seen = await atSwitch();
     answer(seen.session);
     seen.call.hangUp();
-    await clock.advance(40_000);
+    await world.settle(40_000);
     expect(seen.events).toEqual(['given-up']);
-    expect(reasons).toHaveLength(1);
-    expect(reasons[0]).toContain('BYE');
+    expect(world.goodbyes).toHaveLength(1);
+    expect(world.goodbyes[0]).toContain('BYE');
   });
 
   it('ends when the callee hangs up, when nothing is heard, and when it lasts too long', async () => {
     const left = await atSwitch();
     answer(left.session);
-    await clock.advance(10);
+    await world.settle(10);
     const playing = left.call.play({ silenceMs: 60_000 });
     left.session.bye();
-    await clock.advance(10);
+    await world.settle(10);
     expect(left.end).toMatchObject({ why: 'hung-up', byUs: false });
     expect(await playing).toBe('stopped');
 
     const silent = await atSwitch();
     answer(silent.session);
-    await clock.advance(10);
-    media.open[0]?.emit('silent');
-    await clock.advance(10);
+    await world.settle(10);
+    world.media.open[0]?.emit('silent');
+    await world.settle(10);
     expect(silent.end).toMatchObject({ why: 'lost', answered: true });
 
     const long = await atSwitch();
     answer(long.session);
-    await clock.advance(119_000);
+    await world.settle(119_000);
     expect(long.end).toBeUndefined();
-    await clock.advance(1_100);
+    await world.settle(1_100);
     expect(long.end).toMatchObject({ why: 'hung-up', byUs: true });
   });
 
@@ -260,51 +185,51 @@ describe('a call of ours', () => {
   ])('hangs up on an answer with %s', async (_, sdp) => {
     const seen = await atSwitch();
     seen.session.accept({ sdp });
-    await clock.advance(10);
+    await world.settle(10);
     expect(seen.events).toEqual(['no-media']);
-    expect(reasons).toEqual(['BYE Q.850;cause=65;text="Bearer capability not implemented"']);
+    expect(world.goodbyes).toEqual(['BYE Q.850;cause=65;text="Bearer capability not implemented"']);
   });
 
   it('is not placed when no port is free, when no trunk takes it, and beyond the number of calls', async () => {
-    media.portsFree = 0;
+    world.media.portsFree = 0;
     const portless = place();
-    await clock.advance(10);
+    await world.settle(10);
     expect(portless.end).toMatchObject({ why: 'not-placed' });
-    media.portsFree = 100;
+    world.media.portsFree = 100;
 
     const one = await atSwitch();
     await atSwitch();
-    expect(calls.hasRoom).toBe(false);
+    expect(world.calls.hasRoom).toBe(false);
     const third = place();
     expect(third.events).toEqual([]);
-    await clock.advance(10);
+    await world.settle(10);
     expect(third.end).toMatchObject({ why: 'not-placed' });
-    expect(invites).toHaveLength(2);
+    expect(world.invites).toHaveLength(2);
 
     one.session.reject(503);
-    await clock.advance(10);
+    await world.settle(10);
     expect(one.end).toMatchObject({ why: 'not-placed' });
-    expect(calls.hasRoom).toBe(true);
+    expect(world.calls.hasRoom).toBe(true);
   });
 
   it('is hung up before its INVITE is sent', async () => {
     const seen = place();
     seen.call.hangUp();
-    await clock.advance(1_000);
+    await world.settle(1_000);
     expect(seen.events).toEqual(['given-up']);
-    expect(invites).toEqual([]);
+    expect(world.invites).toEqual([]);
   });
 
   it('ends with all others when the system stops, and no further one is placed', async () => {
     const ringing = await atSwitch();
     const talking = await atSwitch();
     answer(talking.session);
-    await clock.advance(10);
-    await calls.close();
-    await clock.advance(10);
+    await world.settle(10);
+    await world.calls.close();
+    await world.settle(10);
     expect([ringing.end?.why, talking.end?.why]).toEqual(['given-up', 'hung-up']);
     const late = place();
-    await clock.advance(10);
+    await world.settle(10);
     expect(late.end).toMatchObject({ why: 'not-placed' });
   });
 });

@@ -1,0 +1,1 @@
+export { mutedCarrier, VoiceWorld, voiceCarrier } from './voice-world.ts';
