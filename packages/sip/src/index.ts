@@ -11,5 +11,6 @@ export {
 } from './locate/index.ts';
 export * from './message/index.ts';
 export * from './subscription/index.ts';
+export * from './transient.ts';
 export * from './transport/index.ts';
 export * from './ua/index.ts';

@@ -1,5 +1,5 @@
 import type { Flow, IncomingRequest, SipRequest, StatelessAnswer, UasSession } from '@ringthrough/sip';
-import { parseUri } from '@ringthrough/sip';
+import { parseUri, TransientMap, TransientSet } from '@ringthrough/sip';
 import type { Fabric } from '../fabric/index.ts';
 import type { Logger } from '../log.ts';
 import { MediaError, type MediaPlane } from '../media/index.ts';
@@ -98,10 +98,10 @@ export class CallService {
   readonly #neighbours: CallNeighbours;
   readonly #records: CallRecords;
   readonly #numbers: NumberDirectory;
-  readonly #calls = new Map<string, ActiveCall>();
-  readonly #byAccount = new Map<string, Set<ActiveCall>>();
+  readonly #calls = new TransientMap<ActiveCall>();
+  readonly #byAccount = new TransientMap<ActiveCall[]>();
   /** Calls being looked up, and echo calls: they count, but nobody has to know them. */
-  readonly #others = new Set<Promise<void>>();
+  readonly #others = new TransientSet<Promise<void>>();
   /** Devices that hear themselves now. */
   readonly #echoing = new Map<string, AbortController>();
   readonly #unsubscribe: Array<() => void>;
@@ -175,13 +175,13 @@ export class CallService {
       this.#options.log.error({ err: error }, 'an INVITE could not be handled');
       refuse(session, 'internal');
     });
-    this.#others.add(guarded);
-    void guarded.then(() => this.#others.delete(guarded));
+    const place = this.#others.add(guarded);
+    void guarded.then(() => this.#others.delete(place));
   }
 
   /** Calls in progress. */
   active(): ActiveCallView[] {
-    return [...this.#calls.values()].map(({ id, accountId, state, arrivedAt }) => ({
+    return this.#calls.values().map(({ id, accountId, state, arrivedAt }) => ({
       id,
       accountId,
       state,
@@ -199,7 +199,8 @@ export class CallService {
     this.#closing = true;
     for (const stop of this.#unsubscribe) stop();
     for (const echo of this.#echoing.values()) echo.abort();
-    await Promise.allSettled([...[...this.#calls.values()].map((call) => call.shutdown()), ...this.#others]);
+    const calls = this.#calls.values().map((call) => call.shutdown());
+    await Promise.allSettled([...calls, ...this.#others.values()]);
   }
 
   async #fromTrunk(session: UasSession, trunk: Trunk): Promise<void> {
@@ -287,8 +288,7 @@ export class CallService {
       onFinished: (finished) => this.#forget(finished),
     });
     this.#calls.set(active.id, active);
-    const ofAccount = this.#byAccount.get(active.accountId) ?? new Set();
-    this.#byAccount.set(active.accountId, ofAccount.add(active));
+    this.#byAccount.set(active.accountId, [...(this.#byAccount.get(active.accountId) ?? []), active]);
     active.start(devices);
     if (this.#closing) await active.shutdown();
   }
@@ -357,13 +357,13 @@ export class CallService {
 
   #forget(call: ActiveCall): void {
     this.#calls.delete(call.id);
-    const ofAccount = this.#byAccount.get(call.accountId);
-    ofAccount?.delete(call);
-    if (ofAccount?.size === 0) this.#byAccount.delete(call.accountId);
+    const others = (this.#byAccount.get(call.accountId) ?? []).filter((one) => one !== call);
+    if (others.length > 0) this.#byAccount.set(call.accountId, others);
+    else this.#byAccount.delete(call.accountId);
   }
 
   #callsOf(accountId: string): number {
-    return this.#byAccount.get(accountId)?.size ?? 0;
+    return this.#byAccount.get(accountId)?.length ?? 0;
   }
 
   /** A device behind a trunk's address (a trunk that names no port) stays a device. An edge proxy may be a trunk, too. */

@@ -22,7 +22,7 @@ interface Lasting {
 }
 
 interface Load {
-  sessions: Set<Lasting>;
+  sessions: Lasting[];
   /** So many sessions make it worth while to look which are over. */
   sweepAt: number;
   tokens: number;
@@ -31,7 +31,7 @@ interface Load {
   refused: Record<Direction, number>;
 }
 
-const firstSweep = 64;
+const firstSweep = 16;
 
 /** Counts the calls of each trunk and keeps them within its limits. Trunks are told apart by their limits object. */
 export class TrunkLoad {
@@ -51,7 +51,7 @@ export class TrunkLoad {
     }
     const load = this.#loadOf(limits);
     if (limits.maxCallsPerSecond !== undefined) load.tokens -= 1;
-    load.sessions.add(session);
+    load.sessions.push(session);
     load.calls[direction] += 1;
     return true;
   }
@@ -67,26 +67,26 @@ export class TrunkLoad {
     }
     load.at = now;
     // Whoever is over is found when it matters: no end of a call can be missed.
-    if (load.sessions.size >= Math.min(maxConcurrentCalls, load.sweepAt)) this.#sweep(load);
-    return load.sessions.size < maxConcurrentCalls && load.tokens >= 1;
+    if (load.sessions.length >= Math.min(maxConcurrentCalls, load.sweepAt)) this.#sweep(load);
+    return load.sessions.length < maxConcurrentCalls && load.tokens >= 1;
   }
 
   stats(limits: TrunkLimits): TrunkStats {
     const load = this.#loadOf(limits);
     this.#sweep(load);
-    return { active: load.sessions.size, calls: { ...load.calls }, refused: { ...load.refused } };
+    return { active: load.sessions.length, calls: { ...load.calls }, refused: { ...load.refused } };
   }
 
   #sweep(load: Load): void {
-    for (const one of load.sessions) if (one.state === 'terminated') load.sessions.delete(one);
-    load.sweepAt = Math.max(firstSweep, load.sessions.size * 2);
+    load.sessions = load.sessions.filter(({ state }) => state !== 'terminated');
+    load.sweepAt = Math.max(firstSweep, load.sessions.length * 2);
   }
 
   #loadOf(limits: TrunkLimits): Load {
     const known = this.#loads.get(limits);
     if (known) return known;
     const load: Load = {
-      sessions: new Set(),
+      sessions: [],
       sweepAt: firstSweep,
       tokens: limits.maxCallsPerSecond ?? Infinity,
       at: this.#now(),

@@ -2,6 +2,7 @@ import type { SipMessage, SipRequest, SipResponse } from '../message/index.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import { type ClientInput, InviteClientTransaction } from './invite-client-transaction.ts';
 import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
+import { type RestingClient, SentMessage } from './resting.ts';
 import { type RunnerContext, TransactionRunner } from './transaction-runner.ts';
 
 /** The transaction user of a client transaction. */
@@ -41,6 +42,11 @@ export class ClientTransaction extends TransactionRunner<ClientInput> {
     if (flow.reliable) this.#unwatch = flow.onClose(() => this.input({ type: 'transportError' }));
   }
 
+  /** Our sent-by in the Via of the request. */
+  get host(): string {
+    return this.flow.sentBy.host;
+  }
+
   /** Sends the request. Throws a `SipMessageError` if it cannot be put on the wire; nothing is left then. */
   start(): void {
     try {
@@ -54,7 +60,29 @@ export class ClientTransaction extends TransactionRunner<ClientInput> {
 
   receive(response: SipResponse): void {
     this.input({ type: 'response', response });
-    if (response.status >= 200 && response.status < 300) this.release();
+    // The INVITE was accepted and is not sent again.
+    if (response.status >= 200 && response.status < 300) this.forgetBytes();
+    if (response.status < 200 || this.flow.reliable) return;
+    const { t4, timerD } = this.context.config;
+    if (this.request.method !== 'INVITE') this.rest(() => {}, t4);
+    else if (response.status >= 300) this.#restRefused(timerD);
+  }
+
+  /** The user is done with it: `stragglers` gets the responses that still come, for so long (timers D, K, M). */
+  rest(stragglers: RestingClient['receive'], durationMs: number): void {
+    this.restAs({ host: this.flow.sentBy.host, receive: stragglers }, durationMs);
+    this.#unwatch?.();
+  }
+
+  /** Timer D: the ACK is sent again whenever the refusal comes again. */
+  #restRefused(durationMs: number): void {
+    const bytes = this.lastBytes;
+    if (this.isFinished || !bytes) return;
+    const ack = new SentMessage(bytes, this.flow);
+    const { counters } = this.context;
+    this.rest((again) => {
+      if (again.status >= 300) ack.again(counters);
+    }, durationMs);
   }
 
   /** Ends the transaction without a final response. */

@@ -13,19 +13,21 @@ export type ClientInput =
   /** The user gives up waiting for a final response (RFC 3261 section 9.1, last paragraph). */
   | { type: 'abandon' };
 
+const moves: Record<InviteClientState, readonly InviteClientState[]> = {
+  Calling: ['Proceeding', 'Completed', 'Accepted', 'Terminated'],
+  Proceeding: ['Completed', 'Accepted', 'Terminated'],
+  Completed: ['Terminated'],
+  Accepted: ['Terminated'],
+  Terminated: [],
+};
+
 /** RFC 3261 section 17.1.1 with the Accepted state of RFC 6026 section 7.2 (figure 5 there). */
 export class InviteClientTransaction extends TransactionMachine<InviteClientState, ClientInput> {
   #intervalA: number;
   #ack: ReturnType<typeof ackForFailure> | undefined;
 
   constructor(options: MachineOptions) {
-    super(options, 'Calling', {
-      Calling: ['Proceeding', 'Completed', 'Accepted', 'Terminated'],
-      Proceeding: ['Completed', 'Accepted', 'Terminated'],
-      Completed: ['Terminated'],
-      Accepted: ['Terminated'],
-      Terminated: [],
-    });
+    super(options, 'Calling', moves);
     this.#intervalA = options.timers.t1;
   }
 

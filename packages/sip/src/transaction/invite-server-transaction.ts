@@ -14,19 +14,21 @@ export type ServerInput =
   /** The user will never respond (any more). */
   | { type: 'abandon' };
 
+const moves: Record<InviteServerState, readonly InviteServerState[]> = {
+  Proceeding: ['Completed', 'Accepted', 'Terminated'],
+  Completed: ['Confirmed', 'Terminated'],
+  Confirmed: ['Terminated'],
+  Accepted: ['Terminated'],
+  Terminated: [],
+};
+
 /** RFC 3261 section 17.2.1 with the Accepted state of RFC 6026 section 7.1 (figure 3 there). */
 export class InviteServerTransaction extends TransactionMachine<InviteServerState, ServerInput> {
   #intervalG: number;
   #last: SipResponse | undefined;
 
   constructor(options: MachineOptions) {
-    super(options, 'Proceeding', {
-      Proceeding: ['Completed', 'Accepted', 'Terminated'],
-      Completed: ['Confirmed', 'Terminated'],
-      Confirmed: ['Terminated'],
-      Accepted: ['Terminated'],
-      Terminated: [],
-    });
+    super(options, 'Proceeding', moves);
     this.#intervalG = options.timers.t1;
   }
 

@@ -5,17 +5,19 @@ import { TransactionMachine } from './machine.ts';
 
 export type NonInviteClientState = 'Trying' | 'Proceeding' | 'Completed' | 'Terminated';
 
+const moves: Record<NonInviteClientState, readonly NonInviteClientState[]> = {
+  Trying: ['Proceeding', 'Completed', 'Terminated'],
+  Proceeding: ['Completed', 'Terminated'],
+  Completed: ['Terminated'],
+  Terminated: [],
+};
+
 /** RFC 3261 section 17.1.2 (figure 6). */
 export class NonInviteClientTransaction extends TransactionMachine<NonInviteClientState, ClientInput> {
   #intervalE: number;
 
   constructor(options: MachineOptions) {
-    super(options, 'Trying', {
-      Trying: ['Proceeding', 'Completed', 'Terminated'],
-      Proceeding: ['Completed', 'Terminated'],
-      Completed: ['Terminated'],
-      Terminated: [],
-    });
+    super(options, 'Trying', moves);
     this.#intervalE = options.timers.t1;
   }
 

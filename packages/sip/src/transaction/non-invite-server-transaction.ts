@@ -5,17 +5,19 @@ import { TransactionMachine } from './machine.ts';
 
 export type NonInviteServerState = 'Trying' | 'Proceeding' | 'Completed' | 'Terminated';
 
+const moves: Record<NonInviteServerState, readonly NonInviteServerState[]> = {
+  Trying: ['Proceeding', 'Completed', 'Terminated'],
+  Proceeding: ['Completed', 'Terminated'],
+  Completed: ['Terminated'],
+  Terminated: [],
+};
+
 /** RFC 3261 section 17.2.2 (figure 8). */
 export class NonInviteServerTransaction extends TransactionMachine<NonInviteServerState, ServerInput> {
   #last: SipResponse | undefined;
 
   constructor(options: MachineOptions) {
-    super(options, 'Trying', {
-      Trying: ['Proceeding', 'Completed', 'Terminated'],
-      Proceeding: ['Completed', 'Terminated'],
-      Completed: ['Terminated'],
-      Terminated: [],
-    });
+    super(options, 'Trying', moves);
   }
 
   protected step(input: ServerInput, now: number): void {

@@ -2,7 +2,9 @@ import type { SipMessage, SipRequest, SipResponse, Via } from '../message/index.
 import type { BaseFlow } from '../transport/flow.ts';
 import { InviteServerTransaction, type ServerInput } from './invite-server-transaction.ts';
 import { NonInviteServerTransaction } from './non-invite-server-transaction.ts';
+import { RestingServer, SentMessage } from './resting.ts';
 import type { Timer } from './timer-queue.ts';
+import { isOldBranch } from './transaction-key.ts';
 import { type RunnerContext, TransactionRunner } from './transaction-runner.ts';
 
 /** The transaction user of a server transaction. */
@@ -56,8 +58,11 @@ export class ServerTransaction extends TransactionRunner<ServerInput> {
     return this.#answered || this.isFinished;
   }
 
-  /** Sends a response. Throws a `SipMessageError` if it cannot be put on the wire; nothing has changed then. */
-  respond(response: SipResponse): void {
+  /**
+   * Sends a response. Throws a `SipMessageError` if it cannot be put on the wire; nothing has changed then.
+   * @param stateless of a final response nothing is kept (RFC 3261 section 8.2.7)
+   */
+  respond(response: SipResponse, stateless = false): void {
     if (this.isFinished) return;
     this.encode(response);
     if (response.status >= 200) {
@@ -65,6 +70,14 @@ export class ServerTransaction extends TransactionRunner<ServerInput> {
       this.#clearGuard();
     }
     this.input({ type: 'respond', response });
+    if (stateless) this.abort();
+    // Timer J: over UDP the answer waits for the request to come again. What is left of it needs no user.
+    if (response.status >= 200 && this.request.method !== 'INVITE' && !this.flow.reliable) this.#rest(true);
+  }
+
+  /** The 2xx to an INVITE was acknowledged, or nobody waits for that any more: timer L absorbs the rest. */
+  acknowledged(): void {
+    this.#rest(false);
   }
 
   receive(request: SipRequest): void {
@@ -110,6 +123,16 @@ export class ServerTransaction extends TransactionRunner<ServerInput> {
   protected override finished(): void {
     this.#clearGuard();
     super.finished();
+  }
+
+  #rest(repeats: boolean): void {
+    const bytes = this.lastBytes;
+    // Matching by RFC 2543 needs the request.
+    if (this.isFinished || bytes === undefined || isOldBranch(this.via)) return;
+    const flow = this.context.responseFlow(this.via, this.flow);
+    const answer = repeats && flow ? new SentMessage(bytes, flow) : undefined;
+    this.restAs(new RestingServer(this.toTag, answer, this.context.counters), 64 * this.context.config.t1);
+    this.#clearGuard();
   }
 
   #clearGuard(): void {

@@ -1,10 +1,12 @@
 import { parseCSeq, parseVia, type SipRequest, type SipResponse, type Via } from '../message/index.ts';
+import { TransientMap } from '../transient.ts';
 import type { StackCounters } from '../transport/counters.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import type { Clock, TimerConfig } from '../transport/types.ts';
 import { ownVia } from '../transport/via.ts';
 import { ClientTransaction, type ClientUser } from './client-transaction.ts';
 import { newBranch } from './ids.ts';
+import { type RestingClient, RestingPlace, RestingServer } from './resting.ts';
 import { ServerTransaction } from './server-transaction.ts';
 import type { TimerQueue } from './timer-queue.ts';
 import { clientKey, isOldBranch, mergeKey, serverKey, tagOf } from './transaction-key.ts';
@@ -27,20 +29,31 @@ const cancellable = ['INVITE', 'REGISTER', 'OPTIONS', 'MESSAGE', 'INFO', 'UPDATE
 /** All transactions of a stack, and which message belongs to which (RFC 3261 sections 17.1.3 and 17.2.3). */
 export class TransactionLayer {
   readonly #context: RunnerContext;
-  readonly #clients = new Map<string, ClientTransaction>();
-  readonly #servers = new Map<string, ServerTransaction>();
-  readonly #merged = new Map<string, ServerTransaction>();
+  readonly #clients = new TransientMap<ClientTransaction>();
+  readonly #servers = new TransientMap<ServerTransaction>();
+  readonly #merged = new TransientMap<ServerTransaction>();
+  readonly #restingClients: RestingPlace<RestingClient>;
+  readonly #restingServers: RestingPlace<RestingServer>;
 
   constructor(options: TransactionLayerOptions) {
-    this.#context = { ...options, finished: (transaction) => this.#finished(transaction) };
+    this.#context = {
+      ...options,
+      finished: (transaction) => this.#finished(transaction),
+      undeliverable: (transaction) => {
+        if (transaction instanceof ServerTransaction) this.#restingServers.delete(transaction.key);
+      },
+      rested: (transaction, left, durationMs) => this.#rested(transaction, left, durationMs),
+    };
+    this.#restingClients = new RestingPlace(options.clock, options.timers);
+    this.#restingServers = new RestingPlace(options.clock, options.timers);
   }
 
   get clients(): number {
-    return this.#clients.size;
+    return this.#clients.size + this.#restingClients.size;
   }
 
   get servers(): number {
-    return this.#servers.size;
+    return this.#servers.size + this.#restingServers.size;
   }
 
   /** Puts a Via on top of the request and starts its transaction. The branch is new unless given (CANCEL). */
@@ -61,26 +74,30 @@ export class TransactionLayer {
     const cseq = parseCSeq(response.headers.get('CSeq') ?? '');
     const branch = via?.params.get('branch');
     if (!via || !cseq || branch === undefined) return false;
-    const transaction = this.#clients.get(clientKey(branch, cseq.method));
+    const key = clientKey(branch, cseq.method);
+    const transaction = this.#clients.get(key) ?? this.#restingClients.get(key);
     // Section 18.1.2: a response whose top Via is not ours is discarded.
-    if (!transaction || via.host.toLowerCase() !== transaction.flow.sentBy.host.toLowerCase()) return false;
+    if (!transaction || via.host.toLowerCase() !== transaction.host.toLowerCase()) return false;
     transaction.receive(response);
     return true;
   }
 
   /** The server transaction that a request belongs to, as retransmission or ACK. */
-  match(request: SipRequest, via: Via): ServerTransaction | undefined {
-    const transaction = this.#servers.get(serverKey(request, via));
-    if (!transaction || !isOldBranch(via)) return transaction;
+  match(request: SipRequest, via: Via): ServerTransaction | RestingServer | undefined {
+    const key = serverKey(request, via);
+    const transaction = this.#servers.get(key);
+    if (!transaction) return this.#restingServers.get(key);
+    if (!isOldBranch(via)) return transaction;
     const expected =
       request.method === 'ACK' ? transaction.toTag : tagOf(transaction.request.headers.get('To'));
     return tagOf(request.headers.get('To')) === expected ? transaction : undefined;
   }
 
   /** The server transaction that a CANCEL means, section 9.2. */
-  matchCancel(cancel: SipRequest, via: Via): ServerTransaction | undefined {
+  matchCancel(cancel: SipRequest, via: Via): ServerTransaction | RestingServer | undefined {
     for (const method of cancellable) {
-      const transaction = this.#servers.get(serverKey(cancel, via, method));
+      const key = serverKey(cancel, via, method);
+      const transaction = this.#servers.get(key) ?? this.#restingServers.get(key);
       if (transaction) return transaction;
     }
     return undefined;
@@ -116,6 +133,8 @@ export class TransactionLayer {
   close(): void {
     for (const transaction of this.#clients.values()) transaction.abort();
     for (const transaction of this.#servers.values()) transaction.abort();
+    this.#restingClients.clear();
+    this.#restingServers.clear();
   }
 
   #start(request: SipRequest, flow: BaseFlow, branch: string, user: ClientUser): ClientTransaction {
@@ -124,6 +143,17 @@ export class TransactionLayer {
     this.#clients.set(key, transaction);
     transaction.start();
     return transaction;
+  }
+
+  #rested(
+    transaction: TransactionRunner<never>,
+    left: RestingServer | RestingClient,
+    durationMs: number,
+  ): void {
+    this.#finished(transaction);
+    if (left instanceof RestingServer)
+      this.#restingServers.add((transaction as unknown as ServerTransaction).key, left, durationMs);
+    else this.#restingClients.add((transaction as unknown as ClientTransaction).key, left, durationMs);
   }
 
   #finished(transaction: TransactionRunner<never>): void {

@@ -3,6 +3,7 @@ import type { StackCounters } from '../transport/counters.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import type { Clock, TimerConfig } from '../transport/types.ts';
 import type { Output, TimerName } from './machine.ts';
+import type { RestingClient, RestingServer } from './resting.ts';
 import type { Timer, TimerQueue } from './timer-queue.ts';
 
 /** What the transactions of a stack share. */
@@ -16,6 +17,14 @@ export interface RunnerContext {
   /** RFC 3263 section 5: where that one led nowhere. */
   responseFlowElsewhere(via: Via, flow: BaseFlow): Promise<BaseFlow | undefined>;
   finished(transaction: TransactionRunner<never>): void;
+  /** What it sent before it rested did not get out: there is nothing to wait for. */
+  undeliverable(transaction: TransactionRunner<never>): void;
+  /** The user is done with it; `left` takes its place until its timer fires. */
+  rested(
+    transaction: TransactionRunner<never>,
+    left: RestingServer | RestingClient,
+    durationMs: number,
+  ): void;
 }
 
 /** Every machine takes these besides its own inputs. */
@@ -54,12 +63,20 @@ export abstract class TransactionRunner<Input> {
     return this.#last.bytes;
   }
 
-  /**
-   * Forgets the bytes that were sent last: a transaction that only waits for stragglers (timers L and M, half a
-   * minute for each call) need not hold them.
-   */
-  release(): void {
+  /** The bytes that were sent last. */
+  protected get lastBytes(): Uint8Array | undefined {
+    return this.#last?.bytes;
+  }
+
+  protected forgetBytes(): void {
     this.#last = undefined;
+  }
+
+  /** Lets `left` wait for stragglers in its place: half a minute for each call. Does nothing if it is over. */
+  protected restAs(left: RestingServer | RestingClient, durationMs: number): void {
+    if (this.#finished) return;
+    this.#over();
+    this.context.rested(this as unknown as TransactionRunner<never>, left, durationMs);
   }
 
   /** Ends it at once and tells nobody. */
@@ -69,7 +86,8 @@ export abstract class TransactionRunner<Input> {
 
   protected sendFailed(): void {
     this.context.counters.transportErrors++;
-    if (!this.#finished) this.input({ type: 'transportError' });
+    if (this.#finished) this.context.undeliverable(this as unknown as TransactionRunner<never>);
+    else this.input({ type: 'transportError' });
   }
 
   protected input(input: RunnerInput<Input>): void {
@@ -129,9 +147,13 @@ export abstract class TransactionRunner<Input> {
   }
 
   protected finished(): void {
+    this.#over();
+    this.context.finished(this as unknown as TransactionRunner<never>);
+  }
+
+  #over(): void {
     this.#finished = true;
     for (const { timer } of this.#armed) this.context.timers.clear(timer);
     this.#armed.length = 0;
-    this.context.finished(this as unknown as TransactionRunner<never>);
   }
 }

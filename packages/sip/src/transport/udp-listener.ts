@@ -2,7 +2,7 @@ import { BaseFlow, hostPort, type SendFailed, type SentBy } from './flow.ts';
 import type { DatagramSocket, Network } from './network.ts';
 import type { Endpoint } from './types.ts';
 
-/** A UDP address pair. It holds nothing: one is made for each datagram and each target. */
+/** A UDP address pair. It holds nothing. */
 export class UdpFlow extends BaseFlow {
   /** Whether another transport may lead to the same peer: it was chosen by its address, not for having called us. */
   readonly replaceable: boolean;
@@ -24,15 +24,25 @@ export class UdpFlow extends BaseFlow {
     }
   }
 
+  /** There is no connection that could close. */
+  override onClose(): () => void {
+    return () => {};
+  }
+
   /** Nothing to close: the socket is the listener's. */
   close(): void {}
 }
+
+const maxKnown = 1_000;
 
 /** One UDP socket of the stack. */
 export class UdpListener {
   readonly local: Endpoint;
   readonly sentBy: SentBy;
   readonly #socket: DatagramSocket;
+  /** By port; a switch or a busy telephone sends one datagram after the other. */
+  readonly #known = new Map<number, UdpFlow>();
+  readonly #replaceable = new Map<number, UdpFlow>();
 
   private constructor(socket: DatagramSocket, sentBy: SentBy) {
     this.#socket = socket;
@@ -60,7 +70,13 @@ export class UdpListener {
   }
 
   flowTo(remote: Endpoint, replaceable = false): UdpFlow {
-    return new UdpFlow(this.#socket, remote, this.sentBy, replaceable);
+    const known = replaceable ? this.#replaceable : this.#known;
+    const flow = known.get(remote.port);
+    if (flow?.remote.host === remote.host) return flow;
+    if (known.size >= maxKnown) known.clear();
+    const made = new UdpFlow(this.#socket, remote, this.sentBy, replaceable);
+    known.set(remote.port, made);
+    return made;
   }
 
   close(): Promise<void> {

@@ -41,7 +41,7 @@ export class AcceptedInvite {
     if (this.#repeat) this.#context.timers.clear(this.#repeat);
     if (this.#limit) this.#context.timers.clear(this.#limit);
     this.#repeat = this.#limit = undefined;
-    this.#transaction.release();
+    this.#transaction.acknowledged();
   }
 
   #arm(): void {

@@ -5,6 +5,7 @@ import { parseUri, type SipRequest, type SipResponse, type SipUri } from '../mes
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { TimerQueue } from '../transaction/timer-queue.ts';
 import type { TransactionLayer } from '../transaction/transaction-layer.ts';
+import type { TransientMap, TransientSet } from '../transient.ts';
 import type { StackCounters } from '../transport/counters.ts';
 import { type BaseFlow, hostPort } from '../transport/flow.ts';
 import type { TransportLayer } from '../transport/transport-layer.ts';
@@ -43,8 +44,8 @@ export interface UaContext {
   reliableProvisional: ReliableProvisional | undefined;
   /** RFC 4028; undefined: no session timer. */
   sessionTimer: SessionIntervals | undefined;
-  dialogs: Map<string, { dialog: Dialog; user: DialogUser }>;
-  sessions: Set<DialogUser>;
+  dialogs: TransientMap<{ dialog: Dialog; user: DialogUser }>;
+  sessions: TransientSet<DialogUser>;
   /** Event packages that SUBSCRIBE may name (RFC 6665); none: SUBSCRIBE is for the owner alone. */
   events: readonly string[];
   /** Subscriptions of ours that wait for the NOTIFY that makes their dialog, by Call-ID and tag of ours. */

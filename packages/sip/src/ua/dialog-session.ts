@@ -1,23 +1,16 @@
 import type { Dialog } from '../dialog/dialog.ts';
 import { SipMisuseError } from '../errors.ts';
-import {
-  parseCSeq,
-  type SipHeaders,
-  type SipRequest,
-  SipResponse,
-  serializeMessage,
-} from '../message/index.ts';
-import { newBranch } from '../transaction/ids.ts';
+import { parseCSeq, type SipHeaders, type SipRequest, SipResponse } from '../message/index.ts';
 import { reasonPhrase } from '../transaction/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import type { Target } from '../transport/types.ts';
-import { ownVia } from '../transport/via.ts';
 import { firstFlow } from '../transport/ways.ts';
 import { ClientRequest } from './client-request.ts';
 import { allow, contactOn, type DialogUser, setBody, type UaContext, type Way } from './context.ts';
 import { SessionEmitter } from './emitter.ts';
 import { answerUntaken, buildResponse, Incoming } from './incoming.ts';
+import { SentAck } from './late-answers.ts';
 import { PeerOffers } from './peer-offers.ts';
 import { PeerWay } from './peer-way.ts';
 import { Reinviter } from './reinviter.ts';
@@ -42,6 +35,8 @@ export abstract class DialogSession implements DialogUser {
   /** Whether the peer has said that it takes UPDATE (RFC 3311 section 4). */
   #allowsUpdate = false;
   #over = false;
+  /** Among the sessions of the stack. */
+  readonly #place: string;
   #reinviter: Reinviter | undefined;
   #requests = new Set<ClientRequest>();
 
@@ -54,7 +49,7 @@ export abstract class DialogSession implements DialogUser {
         this.end({ by: 'transport' });
       },
     });
-    context.sessions.add(this);
+    this.#place = context.sessions.add(this);
     this.refresher = new SessionRefresher(context, {
       refresh: () => this.#refresh(),
       expired: () => this.#expired(),
@@ -140,29 +135,21 @@ export abstract class DialogSession implements DialogUser {
     this.#start(prack, dialog, () => {});
   }
 
-  /** Sends the ACK of a 2xx and returns how to send it again. */
-  protected sendAck(dialog: Dialog, sequence: number, sdp?: string): () => void {
+  /** Sends the ACK of a 2xx. */
+  protected sendAck(dialog: Dialog, sequence: number, sdp?: string): SentAck {
     const ack = dialog.ack(sequence);
     setBody(ack, sdp === undefined ? undefined : { body: sdp });
     ack.headers.add('User-Agent', this.context.userAgent);
-    let repeat = () => {};
-    const send = (flow: BaseFlow) => {
-      ack.headers.prepend('Via', ownVia(flow, newBranch()));
-      const bytes = serializeMessage(ack);
-      repeat = () => {
-        this.context.counters.sent++;
-        flow.send(bytes, () => this.context.counters.transportErrors++);
-      };
-      repeat();
-    };
+    const sent = new SentAck();
     try {
       const flow = firstFlow(this.way.to(dialog));
-      if (flow instanceof Promise) flow.then(send).catch((error: unknown) => this.#noWay(error));
-      else send(flow);
+      if (flow instanceof Promise)
+        flow.then((flow) => sent.send(this.context, ack, flow)).catch((error: unknown) => this.#noWay(error));
+      else sent.send(this.context, ack, flow);
     } catch (error) {
       this.#noWay(error);
     }
-    return () => repeat();
+    return sent;
   }
 
   #noWay(error: unknown): void {
@@ -180,13 +167,13 @@ export abstract class DialogSession implements DialogUser {
     const request = dialog.request('INVITE');
     request.headers.add('Allow', allow(this.context));
     this.#decorate(request, { body: sdp, headers: this.#timerHeaders() });
-    let repeatAck: (() => void) | undefined;
-    const response = await this.#perform(request, dialog, () => repeatAck?.());
+    let ack: SentAck | undefined;
+    const response = await this.#perform(request, dialog, () => ack?.again(this.context));
     if (response.status >= 200 && response.status < 300) {
       const sequence = parseCSeq(response.headers.get('CSeq') ?? '')?.sequence ?? dialog.localSequence;
       dialog.refresh(response.headers);
       this.localSdp = sdp;
-      repeatAck = this.sendAck(dialog, sequence);
+      ack = this.sendAck(dialog, sequence);
       if (!this.#over) this.refresher.answered(response);
     }
     return response;
@@ -370,7 +357,7 @@ export abstract class DialogSession implements DialogUser {
     for (const request of this.#requests) request.giveUp(481);
     this.#requests.clear();
     if (this.dialog) this.removeDialog(this.dialog);
-    this.context.sessions.delete(this);
+    this.context.sessions.delete(this.#place);
     // Listeners hold the owner's call; a transaction that waits for stragglers must not. The last event goes first.
     const { notifier } = this.context;
     notifier.push(() => notifier.push(() => this.emitter.clear()));

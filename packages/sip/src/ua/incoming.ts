@@ -51,8 +51,7 @@ export class Incoming implements IncomingRequest {
     if (this.#transaction.answered) return;
     const stateless = options?.stateless === true;
     const to = { request: this.request, tag: stateless ? steadyTag(this.#transaction.key) : this.tag };
-    this.#transaction.respond(buildResponse(this.#context, to, status, options));
-    if (stateless) this.#transaction.abort();
+    this.#transaction.respond(buildResponse(this.#context, to, status, options), stateless);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { SipRequest, Via } from '../message/index.ts';
+import { TransientMap } from '../transient.ts';
 import type { BaseFlow } from '../transport/flow.ts';
 import type { Clock } from '../transport/types.ts';
 import { type AdmissionLimits, AdmissionQueue } from './admission-queue.ts';
@@ -44,7 +45,7 @@ export class Intake {
   readonly #queue: AdmissionQueue<NewCall>;
   readonly #afterReading: (then: () => void) => void;
   /** By the key of its transaction: a call that waits is not one more when its INVITE comes again. */
-  readonly #waiting = new Map<string, NewCall>();
+  readonly #waiting = new TransientMap<NewCall>();
   #scheduled = false;
   #read = 0;
 

@@ -2,6 +2,7 @@ import { SipMisuseError } from '../errors.ts';
 import type { SipMessage, SipParseError, SipRequest, SipResponse } from '../message/index.ts';
 import { TimerQueue } from '../transaction/timer-queue.ts';
 import { TransactionLayer } from '../transaction/transaction-layer.ts';
+import { TransientMap, TransientSet } from '../transient.ts';
 import { systemClock } from '../transport/clock.ts';
 import { newCounters, type StackCounters } from '../transport/counters.ts';
 import type { BaseFlow } from '../transport/flow.ts';
@@ -121,8 +122,8 @@ export class SipStack {
       supportedIn: options.supportedIn ?? {},
       reliableProvisional: options.reliableProvisional,
       sessionTimer: options.sessionTimer,
-      dialogs: new Map(),
-      sessions: new Set(),
+      dialogs: new TransientMap(),
+      sessions: new TransientSet(),
       events: options.events ?? [],
       subscribers: new Map(),
     };
@@ -287,7 +288,7 @@ export class SipStack {
     const started = this.#state === 'started';
     this.#state = 'closed';
     const { sessions, transactions, timers, transport } = this.#context;
-    if (started) for (const session of [...sessions]) this.#handle(() => session.abort());
+    if (started) for (const session of sessions.values()) this.#handle(() => session.abort());
     transactions.close();
     timers.close();
     await transport.close();

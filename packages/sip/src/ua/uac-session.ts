@@ -11,11 +11,9 @@ import { ClientRequest, completeRequest } from './client-request.ts';
 import { contactOn, type UaContext } from './context.ts';
 import { DialogSession } from './dialog-session.ts';
 import { capabilities } from './incoming.ts';
+import { elsewhere, LateAnswers, maxForks, type SentAck } from './late-answers.ts';
 import { reliableSequence } from './reliable-provisionals.ts';
 import type { InviteOptions, UacSession } from './types.ts';
-
-/** No call rings at more places; a callee that makes up tags must not make us keep and send ever more. */
-const maxForks = 64;
 
 /** An INVITE of ours, RFC 3261 section 13.2. */
 export class UacInviteSession extends DialogSession implements UacSession {
@@ -26,8 +24,8 @@ export class UacInviteSession extends DialogSession implements UacSession {
   #state: UacSession['state'] = 'calling';
   /** Early dialogs by their To tag: one INVITE may have several. */
   readonly #early = new Map<string, Dialog>();
-  /** How to send the ACK of each 2xx again, by its To tag. */
-  readonly #acks = new Map<string, () => void>();
+  /** The ACK of each 2xx, by its To tag. */
+  readonly #acks = new Map<string, SentAck>();
   /** RSeq of the last reliable provisional response of each callee, by its To tag. */
   readonly #reliable = new Map<string, number>();
   /** SDP of reliable provisional responses, by To tag: the answer, whatever comes later (RFC 3261 section 13.2.1). */
@@ -163,7 +161,16 @@ export class UacInviteSession extends DialogSession implements UacSession {
     if (this.#cancelLimit) this.context.timers.clear(this.#cancelLimit);
     this.#cancelLimit = undefined;
     this.#dropEarly();
+    this.#rest();
     super.clean();
+  }
+
+  /** The transaction waits for late answers for half a minute, and must not hold the session for them. */
+  #rest(): void {
+    const invite = this.#client.transaction;
+    if (!invite || this.#acks.size === 0) return;
+    const late = new LateAnswers(this.context, this.#acks, invite.flow);
+    invite.rest((response) => late.receive(response), 64 * this.context.config.t1);
   }
 
   #receiveProvisional(response: SipResponse): void {
@@ -226,9 +233,9 @@ export class UacInviteSession extends DialogSession implements UacSession {
   #receiveAgain(response: SipResponse): void {
     if (response.status < 200 || response.status > 299) return;
     const tag = tagOf(response.headers.get('To')) ?? '';
-    const repeat = this.#acks.get(tag);
-    if (repeat) {
-      repeat();
+    const ack = this.#acks.get(tag);
+    if (ack) {
+      ack.again(this.context);
       return;
     }
     if (tag === this.dialog?.remoteTag && this.#ackDue !== undefined) return;
@@ -281,8 +288,6 @@ export class UacInviteSession extends DialogSession implements UacSession {
     this.#early.clear();
   }
 }
-
-const elsewhere: Array<[string, string]> = [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']];
 
 function sequenceOf(response: SipResponse): number {
   return parseCSeq(response.headers.get('CSeq') ?? '')?.sequence ?? 0;

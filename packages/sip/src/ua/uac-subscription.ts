@@ -36,6 +36,8 @@ export class UacSubscription implements SubscriberSubscription, DialogUser {
   readonly #requests = new Set<ClientRequest>();
   #initial: SipRequest;
   #dialog: Dialog | undefined;
+  /** Among the sessions of the stack. */
+  #place = '';
 
   constructor(context: UaContext, options: SubscribeOptions) {
     this.#context = context;
@@ -55,7 +57,7 @@ export class UacSubscription implements SubscriberSubscription, DialogUser {
 
   start(): void {
     this.#context.subscribers.set(this.#key, this);
-    this.#context.sessions.add(this);
+    this.#place = this.#context.sessions.add(this);
     this.#input({ type: 'start' });
   }
 
@@ -200,7 +202,7 @@ export class UacSubscription implements SubscriberSubscription, DialogUser {
       this.#dialog.terminate();
       dialogs.delete(this.#dialog.id);
     }
-    sessions.delete(this);
+    sessions.delete(this.#place);
   }
 }
 

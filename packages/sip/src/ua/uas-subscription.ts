@@ -52,6 +52,8 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
   #unwatchFlow: (() => void) | undefined;
   /** Nothing more is sent: there is nobody any more. */
   #silent = false;
+  /** Among the sessions of the stack. */
+  #place = '';
 
   constructor(context: UaContext, incoming: Incoming, options: AcceptSubscriptionOptions) {
     const { request, flow, tag } = incoming;
@@ -71,7 +73,7 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
     if (this.ended) return;
     this.#dialog.confirm();
     context.dialogs.set(this.#dialog.id, { dialog: this.#dialog, user: this });
-    context.sessions.add(this);
+    this.#place = context.sessions.add(this);
     this.#watchFlow();
   }
 
@@ -250,6 +252,6 @@ export class UasSubscription implements NotifierSubscription, DialogUser {
     const { dialogs, sessions } = this.#context;
     this.#dialog.terminate();
     if (dialogs.get(this.#dialog.id)?.dialog === this.#dialog) dialogs.delete(this.#dialog.id);
-    sessions.delete(this);
+    sessions.delete(this.#place);
   }
 }

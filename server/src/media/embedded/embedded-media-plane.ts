@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import { TransientMap } from '@ringthrough/sip';
 import {
   type DescribedLeg,
   type LegKind,
@@ -39,7 +40,7 @@ export type StartWorker = typeof WorkerClient.start;
 export class EmbeddedMediaPlane implements MediaPlane {
   readonly #options: EmbeddedMediaPlaneOptions;
   readonly #startWorker: StartWorker;
-  readonly #legs = new Map<string, EmbeddedLeg>();
+  readonly #legs = new TransientMap<EmbeddedLeg>();
   #worker: Promise<WorkerClient>;
   #webrtcPort = 0;
   #opened = 0;
@@ -82,7 +83,7 @@ export class EmbeddedMediaPlane implements MediaPlane {
   }
 
   #replaceWorker(): void {
-    const lost = [...this.#legs.values()];
+    const lost = this.#legs.values();
     this.#legs.clear();
     if (!this.#closing) {
       this.#worker = this.#start(this.#webrtcPort);
@@ -159,7 +160,7 @@ interface EmbeddedLegOptions {
   id: string;
   kind: LegKind;
   worker: WorkerClient;
-  legs: Map<string, EmbeddedLeg>;
+  legs: TransientMap<EmbeddedLeg>;
 }
 
 /** The main thread's handle of a leg that lives in the worker. */
@@ -167,7 +168,7 @@ class EmbeddedLeg implements MediaLeg {
   readonly id: string;
   readonly kind: LegKind;
   readonly #worker: WorkerClient;
-  readonly #legs: Map<string, EmbeddedLeg>;
+  readonly #legs: TransientMap<EmbeddedLeg>;
   readonly #listeners = new Map<keyof MediaLegEvents, Set<Listener<keyof MediaLegEvents>>>();
   #closing: Promise<LegReport> | undefined;
 

@@ -32,9 +32,10 @@ export class WorkerClient {
   readonly webrtcPort: number;
   readonly #worker: Worker;
   readonly #end: WorkerEnd;
-  readonly #pending = new Map<number, Pending>();
+  /** By the id of their request; an id is free again when it was answered. */
+  readonly #pending: Array<Pending | undefined> = [];
+  readonly #freeIds: number[] = [];
   readonly #hooks: WorkerHooks;
-  #nextId = 1;
   #gone: MediaError | undefined;
   #closing = false;
 
@@ -77,8 +78,8 @@ export class WorkerClient {
   request<C extends CommandName>(command: C, args: Commands[C]['args']): Promise<Commands[C]['result']> {
     if (this.#gone) return Promise.reject(this.#gone);
     return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      this.#pending.set(id, { resolve, reject });
+      const id = this.#freeIds.pop() ?? this.#pending.length;
+      this.#pending[id] = { resolve, reject };
       this.#worker.postMessage({ id, command, args });
     });
   }
@@ -113,16 +114,17 @@ export class WorkerClient {
   }
 
   #settle(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
+    const pending = this.#pending[id];
+    if (!pending) return undefined;
+    this.#pending[id] = undefined;
+    this.#freeIds.push(id);
     return pending;
   }
 
   #lost(message: string, cause?: Error): void {
     if (this.#gone) return;
     this.#gone = new MediaError('closed', message, { cause });
-    for (const pending of this.#pending.values()) pending.reject(this.#gone);
-    this.#pending.clear();
+    for (const id of this.#pending.keys()) this.#settle(id)?.reject(this.#gone);
     if (this.#closing) return;
     this.#hooks.log.error({ err: cause ?? this.#gone }, message);
     this.#hooks.onLost();
