@@ -91,7 +91,10 @@ export class TestHouse {
   app!: FastifyInstance;
   rebuild!: () => Promise<void>;
 
-  static async open(settings: Record<string, unknown> = {}): Promise<TestHouse> {
+  /** @param settings beside those that every test wants; may depend on where the SMS centre is */
+  static async open(
+    settings: Record<string, unknown> | ((sms: { url: string; token: string }) => Record<string, unknown>) = {},
+  ): Promise<TestHouse> {
     const house = new TestHouse();
     await house.smsCentre.listen();
     const sms = { url: house.smsCentre.url, token: house.smsCentre.token };
@@ -106,7 +109,7 @@ export class TestHouse {
           { ...us, cNumber: '+14155559000', trunks, sms },
           { ...uk, cNumber: '+447700900999', trunks: [{ host: '127.0.0.1', port: 5071 }], sms },
         ],
-        ...settings,
+        ...(typeof settings === 'function' ? settings(sms) : settings),
       }),
     );
     await house.#build(config);
