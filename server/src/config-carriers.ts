@@ -53,7 +53,10 @@ const manual = z.strictObject({ adapter: z.literal('manual') });
 const xcap = z
   .strictObject({
     adapter: z.literal('xcap'),
-    url: webUrl.describe('XCAP root (RFC 4825), such as https://xcap.carrier.example/xcap-root'),
+    url: z
+      .string()
+      .regex(/^(https?:\/\/[^\s/]|\/)/, 'must be an http(s) URL, or a path on this server')
+      .describe('XCAP root (RFC 4825), such as https://xcap.carrier.example/xcap-root'),
     user: z
       .string()
       .min(1)

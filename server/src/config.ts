@@ -9,6 +9,7 @@ import { type CarrierConfig, type Config, configSchema, type ParsedConfig } from
 /** Digest realm of every device. Part of the stored HA1 hashes, so it is no setting. */
 export const sipRealm = 'ringthrough';
 
+export type { HttpProvisioningConfig, ProvisioningConfig, XcapConfig } from './config-carriers.ts';
 export { variableFor } from './config-environment.ts';
 export type { CarrierConfig, Config } from './config-schema.ts';
 export { type HeaderRule, type OutboundTrunkConfig, type TrunkConfig, trunkIdAt } from './config-trunks.ts';

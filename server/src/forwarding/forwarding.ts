@@ -5,8 +5,10 @@ import { Problem } from '../problem.ts';
 import type { Store } from '../store/index.ts';
 import { forwardingCommands, noReplyChoices } from './commands.ts';
 import { type ForwardingJob, ForwardingJobs } from './jobs.ts';
+import { type ReportedState, reportedResult } from './provisioning/http.ts';
+import type { AskSelf } from './provisioning/http-client.ts';
 import type { Provisioner, ProvisioningOutcome } from './provisioning/provisioner.ts';
-import { type Provisioners, provisionersOf } from './provisioning/provisioners.ts';
+import { Provisioners } from './provisioning/provisioners.ts';
 import { reconcile } from './reconcile.ts';
 import { checkOf, type ForwardingRecord, ForwardingRecords } from './records.ts';
 import { ForwardingRunner, type JobResult } from './runner.ts';
@@ -35,6 +37,8 @@ export interface ForwardingOptions {
   catalogue: CarrierCatalogue;
   log: Logger;
   tell: TellPerson;
+  /** Where an XCAP root that is a path only leads. */
+  askSelf?: AskSelf;
   firstRetryMs: number;
   maxRetryMs: number;
   giveUpAfterMs: number;
@@ -42,8 +46,11 @@ export interface ForwardingOptions {
   now?: () => number;
 }
 
-/** Seen instead of the call coming back: the carrier does not forward (any more). */
-const lostSigns: ReadonlySet<unknown> = new Set(['rang', 'carrier-voicemail', 'rejected', 'nothing']);
+/**
+ * Seen instead of the call coming back: the carrier does not forward (any more). A phone that is on rings in any case, and
+ * nothing at all may be our own trunk.
+ */
+const lostSigns: ReadonlySet<unknown> = new Set(['carrier-voicemail', 'rejected', 'busy', 'wrong-number']);
 
 /** Gets carriers to forward: records of each number, commands to carriers, and the codes people dial (R-FWD-*). */
 export class Forwarding {
@@ -60,7 +67,7 @@ export class Forwarding {
     this.#options = options;
     this.#records = new ForwardingRecords(now);
     this.#jobs = new ForwardingJobs(now);
-    this.#provisioners = provisionersOf(options.catalogue);
+    this.#provisioners = new Provisioners(options.catalogue, options.askSelf);
     this.#runner = new ForwardingRunner({
       store,
       jobs: this.#jobs,
@@ -91,7 +98,6 @@ export class Forwarding {
     for (const stop of this.#unsubscribe.splice(0)) stop();
     await this.#reconciling;
     await this.#runner.close();
-    await this.#provisioners.close();
   }
 
   /** Undefined when the carrier left the catalogue. */
@@ -239,9 +245,21 @@ export class Forwarding {
     for (const account of changed) this.#changed(account);
   }
 
-  /** For carriers that report by themselves: the command with this id can be asked for now. @returns false: no such */
-  async reported(carrierId: string, jobId: string, token: string): Promise<boolean> {
-    return this.#provisioners.reported(carrierId, jobId, token);
+  /**
+   * A carrier with the webhook tells the end of a command that it took time for. What is known already, and commands
+   * that were replaced, are passed over.
+   * @returns false when the token is not that of the carrier
+   */
+  async report(
+    from: { carrierId: string; token: string },
+    jobId: string,
+    reported: ReportedState,
+  ): Promise<boolean> {
+    if (!this.#provisioners.mayReport(from.carrierId, from.token)) return false;
+    const job = await this.#jobs.find(this.#options.store, jobId);
+    const result = reportedResult(reported);
+    if (result && job?.carrier_id === from.carrierId) await this.#settle(job, result);
+    return true;
   }
 
   #followLater(accountId: string | undefined): void {

@@ -2,7 +2,7 @@ import { Accounts } from '../accounts/index.ts';
 import { CarrierCatalogue, type PostToSelf, SmsOutbox, SmsWebhook } from '../carrier/index.ts';
 import type { Config } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
-import { Forwarding } from '../forwarding/index.ts';
+import { type AskSelf, Forwarding } from '../forwarding/index.ts';
 import type { Logger } from '../log.ts';
 import { deriveKey, type Store } from '../store/index.ts';
 import { type NumberOwner, SmsCode, SmsConfirm, Validations } from '../validation/index.ts';
@@ -15,6 +15,8 @@ export interface ServicesOptions {
   masterKey: Buffer;
   /** Where an SMS URL that is a path only leads. */
   postToSelf: PostToSelf;
+  /** Where an XCAP root that is a path only leads. */
+  askSelf?: AskSelf;
   /** Default: the carriers of the configuration. */
   catalogue?: CarrierCatalogue;
   now?: () => number;
@@ -61,7 +63,7 @@ function createAccounts({ config, store, fabric, now }: ServicesOptions): Accoun
 }
 
 function createForwarding(
-  { config, store, fabric, log, now }: ServicesOptions,
+  { config, store, fabric, log, askSelf, now }: ServicesOptions,
   catalogue: CarrierCatalogue,
   { notices }: Accounts,
 ): Forwarding {
@@ -72,6 +74,7 @@ function createForwarding(
     catalogue,
     log: log.child({ module: 'forwarding' }),
     tell: (accountId, notice) => notices.tellOnce(accountId, notice, 0),
+    ...(askSelf ? { askSelf } : {}),
     firstRetryMs: forwarding.firstRetrySeconds * 1000,
     maxRetryMs: forwarding.maxRetrySeconds * 1000,
     giveUpAfterMs: forwarding.giveUpAfterSeconds * 1000,

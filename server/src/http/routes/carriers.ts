@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { reportedState } from '../../forwarding/index.ts';
+import { Problem } from '../../problem.ts';
+import { bearerToken } from '../bearer-token.ts';
 import type { Api, ApiContext } from '../context.ts';
 import * as schemas from '../schemas.ts';
 
@@ -29,5 +32,28 @@ export function carrierRoutes(api: Api, { forwarding }: ApiContext): void {
       },
     },
     async () => ({ countries: forwarding.countries() }),
+  );
+
+  api.post(
+    '/carriers/:id/forwarding/:job',
+    {
+      schema: {
+        tags: ['forwarding'],
+        summary: 'A carrier reports the end of a command to its webhook',
+        description:
+          'With provisioning.callbackToken as bearer token. What was reported before changes nothing.',
+        params: z.object({ id: schemas.id, job: schemas.id }),
+        body: reportedState,
+        response: { 204: schemas.empty, ...schemas.errors },
+      },
+    },
+    async (request, reply) => {
+      const { id: carrierId, job } = request.params;
+      const token = bearerToken(request) ?? '';
+      if (!(await forwarding.report({ carrierId, token }, job, request.body))) {
+        throw new Problem('not-logged-in', 'Send the token of the carrier as bearer token.');
+      }
+      return reply.code(204).send();
+    },
   );
 }

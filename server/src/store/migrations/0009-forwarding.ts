@@ -14,7 +14,7 @@ const statements = [
     source text check (source in ('carrier', 'person', 'check', 'call')),
     error text,
     changed_at bigint,
-    no_reply_seconds integer check (no_reply_seconds between 5 and 30 and no_reply_seconds % 5 = 0),
+    no_reply_seconds integer check (no_reply_seconds between 1 and 999),
     check_state text check (check_state in ('running', 'verified', 'failed')),
     check_seen text check (check_seen in
       ('came-back', 'rang', 'carrier-voicemail', 'rejected', 'busy', 'wrong-number', 'nothing')),
