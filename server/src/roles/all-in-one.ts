@@ -3,7 +3,6 @@ import type { FastifyInstance } from 'fastify';
 import type { PostedMessage } from '../carrier/index.ts';
 import { type Config, variableFor } from '../config.ts';
 import { LocalFabric } from '../fabric/index.ts';
-import type { AskSelf } from '../forwarding/index.ts';
 import { createHttpServer, type HttpServer } from '../http/index.ts';
 import type { Logger } from '../log.ts';
 import { StartError } from '../start-error.ts';
@@ -14,6 +13,7 @@ import { createServices, type Services } from './services.ts';
 import { reachableSip, sipServer } from './sip-listeners.ts';
 import { Teardown } from './teardown.ts';
 import { startTelephony, type Telephony } from './telephony.ts';
+import { validationGauges } from './validation-gauges.ts';
 import { listenWeb, openWeb, ownOrigin, takeSipWebSockets, type Web } from './web.ts';
 
 /** A guest in the house: has pages, and talks SIP to it from outside. */
@@ -69,8 +69,6 @@ export class AllInOne {
       const { services, telephony, http } = await build({ ...options, config }, web, teardown);
       const httpPort = await listenWeb(web, http, teardown);
       services.sms.start();
-      services.forwarding.start();
-      teardown.add('forwarding', () => services.forwarding.close());
       const addresses = {
         http: ownOrigin(config, httpPort),
         sip: sipServer(config, telephony.stack.addresses),
@@ -99,7 +97,6 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
   const services = createServices({
     ...base,
     postToSelf: (path, message) => inject(late.app, path, message),
-    askSelf: (path, request) => askSelf(late.app, path, request),
   });
   teardown.add('sms', () => services.sms.close());
   sweepNowAndThen(services, log, teardown);
@@ -118,7 +115,7 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
     sipServer: () => sipServer(config, telephony.stack.addresses),
     version,
     clientFolder: fileURLToPath(new URL('../../../client/dist', import.meta.url)),
-    gauges: createGauges(store, telephony, web.servers),
+    gauges: [...createGauges(store, telephony, web.servers), ...validationGauges(services.validations)],
     plugins: guest ? [guest.plugin] : [],
   });
   const { app } = http;
@@ -137,27 +134,6 @@ async function inject(
   if (!app) throw new Error('HTTP does not run yet');
   const { headers, body, signal } = message;
   return (await app.inject({ method: 'POST', url: path, headers, payload: body, signal })).statusCode;
-}
-
-async function askSelf(
-  app: FastifyInstance | undefined,
-  ...[url, request]: Parameters<AskSelf>
-): ReturnType<AskSelf> {
-  if (!app) throw new Error('HTTP does not run yet');
-  const { method, headers, body, signal } = request;
-  const answer = await app.inject({
-    method,
-    url,
-    headers,
-    signal,
-    ...(body === undefined ? {} : { payload: body }),
-  });
-  // A value that is a number would be none on the wire.
-  const texts = Object.entries(answer.headers).map(([name, value]) => [
-    name,
-    value === undefined ? value : String(value),
-  ]);
-  return { status: answer.statusCode, headers: Object.fromEntries(texts), body: answer.body };
 }
 
 /** @returns the key of the installation */

@@ -144,3 +144,60 @@ describe('an unknown user costs exactly the work of a wrong password (no enumera
     expect(order((await guess('dnobody', 'wrong')).work)).toEqual(order(wrong.work));
   });
 });
+
+describe('a number that somebody has is proved with the work of one that nobody has', () => {
+  it.each(['login', 'reset', 'sign-up', 'link'])(
+    'for %s: options, start, and wrong codes',
+    async (purpose) => {
+      const house = await TestHouse.open();
+      closers.push(() => house.close());
+      const [owned, nobodys] = ['+14155550101', '+14155550199'];
+      await new Person(house).signUp(owned);
+      const asker = new Person(house);
+      if (purpose === 'link') await asker.signUp('+14155550102');
+      const ask = async (number: string) => {
+        const bodies: unknown[] = [];
+        const work = await workOf(house.store, async () => {
+          const options = await asker.call('POST', '/api/validations/options', { number });
+          const started = await asker.call('POST', '/api/validations', { number, purpose });
+          const { id } = started.json<{ id: string }>();
+          const path = `/api/validations/${id}`;
+          // Not what comes by chance: with a million codes, no guess is right in a lifetime of runs.
+          const checked = await asker.call('POST', `${path}/check`, { code: 'no code' });
+          const standing = await asker.call('GET', path);
+          const claimed = await asker.call('POST', `${path}/claim`);
+          for (const answer of [options, started, checked, standing, claimed]) {
+            bodies.push([answer.statusCode, answer.body.replaceAll(number, 'N').replaceAll(id, 'I')]);
+          }
+        });
+        return { bodies, work };
+      };
+      // What runs beside it, such as the outbox, is left out: it is the same for every SMS.
+      const ofProof = (work: string[]) => work.filter((one) => !/sms_/.test(one));
+      const [known, unknown] = [await ask(owned), await ask(nobodys)];
+      expect(unknown.bodies).toEqual(known.bodies);
+      expect(ofProof(unknown.work)).toEqual(ofProof(known.work));
+      expect(known.work.filter((one) => one === 'timingSafeEqual').length).toBeGreaterThanOrEqual(1);
+      expect(known.work.join()).not.toMatch(/"numbers"|"password_hash"/);
+    },
+  );
+
+  it('and a wrong code takes the work of a right one, in constant time, up to the verdict', async () => {
+    const house = await TestHouse.open();
+    closers.push(() => house.close());
+    const person = new Person(house);
+    const compare = async (right: boolean) => {
+      const { id, code } = await person.code('+14155550101', 'login');
+      const last = (Number(code.at(-1)) + 1) % 10;
+      const given = right ? code : `${code.slice(0, -1)}${last}`;
+      const work = await workOf(house.store, async () => {
+        const checked = await person.call('POST', `/api/validations/${id}/check`, { code: given });
+        expect(checked.statusCode).toBe(right ? 200 : 422);
+      });
+      return work.slice(0, work.indexOf('timingSafeEqual') + 1).filter((one) => !/sms_/.test(one));
+    };
+    const wrong = await compare(false);
+    expect(wrong.at(-1)).toBe('timingSafeEqual');
+    expect(await compare(true)).toEqual(wrong);
+  });
+});

@@ -199,14 +199,12 @@ describe('what is sent', () => {
     expect(codeOf(await send('+37120000000'))).toBe('mechanism-not-possible');
     expect(await sequence('+44770090012', 5)).toEqual([201, 201, 201, 201, 429]);
     expect(house.smsCentre.received.length).toBeLessThanOrEqual(7);
-    const { sends, refused } = house.services.validations.stats();
-    expect(sends).toEqual([
-      { labels: { channel: 'sms', country: 'US' }, value: 3 },
-      { labels: { channel: 'sms', country: 'GB' }, value: 4 },
-    ]);
-    expect(refused).toEqual([
-      { labels: { limit: 'country', country: 'US' }, value: 1 },
-      { labels: { limit: 'total', country: 'GB' }, value: 1 },
+    const metrics = (await house.app.inject('/metrics')).body.split('\n');
+    expect(metrics.filter((line) => /^ringthrough_validation_(sends|refused)/.test(line))).toEqual([
+      'ringthrough_validation_sends_total{channel="sms",country="US"} 3',
+      'ringthrough_validation_sends_total{channel="sms",country="GB"} 4',
+      'ringthrough_validation_refused_total{limit="country",country="US"} 1',
+      'ringthrough_validation_refused_total{limit="total",country="GB"} 1',
     ]);
     house.now += 60 * minute;
     expect((await send(anna)).statusCode).toBe(201);

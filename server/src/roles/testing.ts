@@ -12,6 +12,7 @@ import { createLogger, type Logger } from '../log.ts';
 import { loadMasterKey, openStore, type Store } from '../store/index.ts';
 import { TestDatabase } from '../store/testing/index.ts';
 import { createServices, type Services } from './services.ts';
+import { validationGauges } from './validation-gauges.ts';
 
 export interface ReceivedSms {
   id: string;
@@ -93,7 +94,9 @@ export class TestHouse {
 
   /** @param settings beside those that every test wants; may depend on where the SMS centre is */
   static async open(
-    settings: Record<string, unknown> | ((sms: { url: string; token: string }) => Record<string, unknown>) = {},
+    settings:
+      | Record<string, unknown>
+      | ((sms: { url: string; token: string }) => Record<string, unknown>) = {},
   ): Promise<TestHouse> {
     const house = new TestHouse();
     await house.smsCentre.listen();
@@ -151,7 +154,10 @@ export class TestHouse {
       sipServer: () => '127.0.0.1:5060',
       version: '0.0.0',
       clientFolder: join(this.folder, 'client'),
-      gauges: [{ name: 'ringthrough_test', help: 'For the test', read: () => 7 }],
+      gauges: [
+        { name: 'ringthrough_test', help: 'For the test', read: () => 7 },
+        ...validationGauges(this.services.validations),
+      ],
     });
     return app;
   }
