@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { PostedMessage } from '../carrier/index.ts';
 import { type Config, variableFor } from '../config.ts';
 import { LocalFabric } from '../fabric/index.ts';
+import type { AskSelf } from '../forwarding/index.ts';
 import { createHttpServer, type HttpServer } from '../http/index.ts';
 import type { Logger } from '../log.ts';
 import { StartError } from '../start-error.ts';
@@ -69,6 +70,8 @@ export class AllInOne {
       const { services, telephony, http } = await build({ ...options, config }, web, teardown);
       const httpPort = await listenWeb(web, http, teardown);
       services.sms.start();
+      services.forwarding.start();
+      teardown.add('forwarding', () => services.forwarding.close());
       const addresses = {
         http: ownOrigin(config, httpPort),
         sip: sipServer(config, telephony.stack.addresses),
@@ -97,6 +100,7 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
   const services = createServices({
     ...base,
     postToSelf: (path, message) => inject(late.app, path, message),
+    askSelf: (path, request) => askSelf(late.app, path, request),
   });
   teardown.add('sms', () => services.sms.close());
   sweepNowAndThen(services, log, teardown);
@@ -134,6 +138,27 @@ async function inject(
   if (!app) throw new Error('HTTP does not run yet');
   const { headers, body, signal } = message;
   return (await app.inject({ method: 'POST', url: path, headers, payload: body, signal })).statusCode;
+}
+
+async function askSelf(
+  app: FastifyInstance | undefined,
+  ...[url, request]: Parameters<AskSelf>
+): ReturnType<AskSelf> {
+  if (!app) throw new Error('HTTP does not run yet');
+  const { method, headers, body, signal } = request;
+  const answer = await app.inject({
+    method,
+    url,
+    headers,
+    signal,
+    ...(body === undefined ? {} : { payload: body }),
+  });
+  // A value that is a number would be none on the wire.
+  const texts = Object.entries(answer.headers).map(([name, value]) => [
+    name,
+    value === undefined ? value : String(value),
+  ]);
+  return { status: answer.statusCode, headers: Object.fromEntries(texts), body: answer.body };
 }
 
 /** @returns the key of the installation */
