@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { carrierNetwork, catalogueSchema, forwardingSchema, operatorSchema } from './config-carriers.ts';
 import { databaseSchema } from './config-database.ts';
 import { sipSchema, tlsFiles } from './config-sip.ts';
+import { carrierSmsSchema, smsSchema } from './config-sms.ts';
 import { trunkSchema, uniqueTrunkIds } from './config-trunks.ts';
 import { carrierValidation, validationSchema } from './config-validation.ts';
 
@@ -171,23 +172,6 @@ const subscriptions = z.strictObject({
     .describe('Softphones that do not subscribe are told of waiting messages all the same'),
 });
 
-const sms = z.strictObject({
-  url: z
-    .string()
-    .regex(/^(https?:\/\/|\/)/, 'must be an http(s) URL, or a path on this server')
-    .describe('Webhook that takes {id, from, to, text}; see docs/sms.md'),
-  token: z.string().min(1).describe('Sent as bearer token'),
-  from: z.string().min(1).optional().describe('Sender shown on the handset'),
-});
-
-const smsOutbox = z.strictObject({
-  firstRetrySeconds: seconds.default(2).describe('Doubled each time'),
-  maxRetrySeconds: seconds.default(300).describe('At most so long between tries'),
-  giveUpAfterSeconds: seconds.default(86_400).describe('Since it was written'),
-  timeoutSeconds: seconds.default(10).describe('For an answer of the carrier'),
-  parallel: positive.default(8).describe('SMS under way at once'),
-});
-
 /** A carrier, in the configuration, a file of carriers or the operators' API. */
 export const carrierSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and hyphens'),
@@ -208,7 +192,7 @@ export const carrierSchema = z.strictObject({
     .default([])
     .refine(uniqueTrunkIds, 'two trunks have the same id')
     .describe('None: its calls come over the trunk of another'),
-  sms: sms.optional(),
+  sms: carrierSmsSchema.optional(),
   ...carrierNetwork,
   ...carrierValidation,
 });
@@ -265,7 +249,7 @@ const settings = z.strictObject({
   catalogue: catalogueSchema.prefault({}),
   forwarding: forwardingSchema.prefault({}),
   operator: operatorSchema.prefault({}),
-  sms: smsOutbox.prefault({}),
+  sms: smsSchema.prefault({}),
   lab: lab.prefault({}),
   log: log.prefault({}),
 });

@@ -12,6 +12,7 @@ export const sipRealm = 'ringthrough';
 export type { HttpProvisioningConfig, ProvisioningConfig, XcapConfig } from './config-carriers.ts';
 export { variableFor } from './config-environment.ts';
 export type { CarrierConfig, Config } from './config-schema.ts';
+export type { CarrierSmsConfig, SmppConfig } from './config-sms.ts';
 export { type HeaderRule, type OutboundTrunkConfig, type TrunkConfig, trunkIdAt } from './config-trunks.ts';
 export { type Language, languages, type MechanismName, mechanismNames } from './config-validation.ts';
 

@@ -5,15 +5,21 @@ export {
   type CatalogueSource,
 } from './catalogue.ts';
 export type { NumberFormat } from './number-format.ts';
-export { type SmsGateway, SmsOutbox, type SmsOutboxOptions } from './sms-outbox.ts';
 export {
+  type InboundSms,
+  type PostAnswer,
   type PostedMessage,
   type PostToSelf,
-  type Sms,
-  type SmsCarrier,
-  type SmsResult,
-  SmsWebhook,
-} from './sms-webhook.ts';
+  type SmsGateway,
+  type SmsHttpInbound,
+  type SmsInbox,
+  type SmsListener,
+  type SmsOptions,
+  SmsService,
+  type SmsServiceOptions,
+  type SmsStats,
+  type WebhookCredentials,
+} from './sms/index.ts';
 export {
   type OutboundCall,
   type OutboundCallEvents,

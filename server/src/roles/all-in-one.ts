@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
-import type { PostedMessage } from '../carrier/index.ts';
+import type { PostAnswer, PostedMessage } from '../carrier/index.ts';
 import { type Config, variableFor } from '../config.ts';
 import { LocalFabric } from '../fabric/index.ts';
 import type { AskSelf } from '../forwarding/index.ts';
@@ -12,6 +12,7 @@ import { openDatabase } from './database.ts';
 import { createGauges } from './gauges.ts';
 import { createServices, type Services } from './services.ts';
 import { reachableSip, sipServer } from './sip-listeners.ts';
+import { smsGauges } from './sms-gauges.ts';
 import { Teardown } from './teardown.ts';
 import { startTelephony, type Telephony } from './telephony.ts';
 import { validationGauges } from './validation-gauges.ts';
@@ -70,6 +71,8 @@ export class AllInOne {
       const { services, telephony, http } = await build({ ...options, config }, web, teardown);
       const httpPort = await listenWeb(web, http, teardown);
       services.sms.start();
+      // The first to go: a link that is lost on the way down is no news, and what is enqueued later is in the database.
+      teardown.add('sms links', () => services.sms.close());
       services.forwarding.start();
       teardown.add('forwarding', () => services.forwarding.close());
       const addresses = {
@@ -134,10 +137,12 @@ async function inject(
   app: FastifyInstance | undefined,
   path: string,
   message: PostedMessage,
-): Promise<number> {
+): Promise<PostAnswer> {
   if (!app) throw new Error('HTTP does not run yet');
   const { headers, body, signal } = message;
-  return (await app.inject({ method: 'POST', url: path, headers, payload: body, signal })).statusCode;
+  const answer = await app.inject({ method: 'POST', url: path, headers, payload: body, signal });
+  const retryAfter = answer.headers['retry-after'];
+  return { status: answer.statusCode, retryAfter: retryAfter === undefined ? undefined : String(retryAfter) };
 }
 
 async function askSelf(

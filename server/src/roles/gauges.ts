@@ -1,10 +1,8 @@
 import type { GaugeSource, WebServers } from '../http/index.ts';
-import type { Store } from '../store/index.ts';
 import type { Telephony } from './telephony.ts';
 
 /** What /metrics tells of the house, besides HTTP and the process. */
 export function createGauges(
-  store: Store,
   { stack, media, calls, registrar, trunking, subscriptions }: Telephony,
   { limits }: WebServers,
 ): GaugeSource[] {
@@ -47,21 +45,6 @@ export function createGauges(
       help: 'HTTP connections beyond the limits',
       read: () => limits.refused,
     },
-    {
-      name: 'ringthrough_sms_waiting',
-      help: 'SMS not yet taken by a carrier',
-      read: () => waitingSms(store),
-    },
     ...trunking.gauges,
   ];
-}
-
-async function waitingSms(store: Store): Promise<number> {
-  const { count } = await store
-    .selectFrom('sms_outbox')
-    .select((sms) => sms.fn.countAll<number>().as('count'))
-    .where('sent_at', 'is', null)
-    .where('failed_at', 'is', null)
-    .executeTakeFirstOrThrow();
-  return count;
 }

@@ -1,5 +1,5 @@
 import { Accounts } from '../accounts/index.ts';
-import { CarrierCatalogue, type PostToSelf, SmsOutbox, SmsWebhook } from '../carrier/index.ts';
+import { CarrierCatalogue, type PostToSelf, SmsService } from '../carrier/index.ts';
 import type { Config } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
 import { type AskSelf, Forwarding } from '../forwarding/index.ts';
@@ -25,7 +25,7 @@ export interface ServicesOptions {
 export interface Services {
   accounts: Accounts;
   catalogue: CarrierCatalogue;
-  sms: SmsOutbox;
+  sms: SmsService;
   validations: Validations;
   forwarding: Forwarding;
 }
@@ -34,7 +34,7 @@ export interface Services {
 export function createServices(options: ServicesOptions): Services {
   const catalogue = options.catalogue ?? new CarrierCatalogue(options.config.carriers);
   const accounts = createAccounts(options);
-  const sms = createOutbox(options);
+  const sms = createSms(options, catalogue);
   return {
     accounts,
     catalogue,
@@ -83,21 +83,16 @@ function createForwarding(
   });
 }
 
-function createOutbox({ config, store, log, postToSelf, now }: ServicesOptions): SmsOutbox {
-  const carriers = new Map(
-    config.carriers.flatMap(({ id, sms, cNumber }) =>
-      sms ? [[id, new SmsWebhook({ sms, from: cNumber, postToSelf })] as const] : [],
-    ),
-  );
-  return new SmsOutbox({
+function createSms(
+  { config, store, log, postToSelf, now }: ServicesOptions,
+  catalogue: CarrierCatalogue,
+): SmsService {
+  return new SmsService({
+    settings: config.sms,
+    catalogue,
     store,
-    carriers,
-    log: log.child({ module: 'carrier' }),
-    firstRetryMs: config.sms.firstRetrySeconds * 1000,
-    maxRetryMs: config.sms.maxRetrySeconds * 1000,
-    giveUpAfterMs: config.sms.giveUpAfterSeconds * 1000,
-    timeoutMs: config.sms.timeoutSeconds * 1000,
-    parallel: config.sms.parallel,
+    log: log.child({ module: 'sms' }),
+    postToSelf,
     ...(now ? { now } : {}),
   });
 }
@@ -105,7 +100,7 @@ function createOutbox({ config, store, log, postToSelf, now }: ServicesOptions):
 function createValidations(
   { config, store, masterKey, now }: ServicesOptions,
   catalogue: CarrierCatalogue,
-  sms: SmsOutbox,
+  sms: SmsService,
 ): Validations {
   const { validation } = config;
   const origin = config.http.publicOrigin ?? 'http://localhost';

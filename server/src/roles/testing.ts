@@ -129,7 +129,7 @@ export class TestHouse {
     this.store = await openStore(this.#database.options);
     const masterKey = loadMasterKey(this.folder);
     const { store, fabric } = this;
-    const postToSelf = async () => 404;
+    const postToSelf = async () => ({ status: 404 });
     this.services = createServices({ config, store, fabric, log, masterKey, postToSelf, now });
     this.services.sms.start();
     this.rebuild = async () => {

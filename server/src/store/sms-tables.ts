@@ -52,6 +52,8 @@ export interface SmsPartsTable {
 export interface SmsReceiptsTable {
   carrier_id: string;
   provider_id: string;
+  /** Of the message, where the receipt tells. */
+  recipient: string | null;
   delivery: SmsDelivery;
   error: string | null;
   received_at: number;

@@ -7,6 +7,8 @@ import { encodePdu, type Pdu } from '../pdu/pdu.ts';
 import { SmppClient, type SmppClientOptions, type SmppLinkState } from './client.ts';
 import { type Answer, SmppSession, type SmppSessionOptions } from './session.ts';
 
+vi.setConfig({ testTimeout: 30_000 });
+
 const portOf = (server: NetServer) => (server.address() as AddressInfo).port;
 const until = (condition: () => boolean) =>
   vi.waitFor(() => expect(condition()).toBe(true), { timeout: 20_000, interval: 5 });

@@ -1,4 +1,4 @@
-import smpp from 'smpp';
+import smpp, { type PDU } from 'smpp';
 
 /** Longest PDU that is read or written, in octets. */
 export const maxPduLength = 16_384;
@@ -27,14 +27,14 @@ export interface PduToSend {
 const head = new Set(['command', 'command_length', 'command_id', 'command_status', 'sequence_number']);
 
 /** The package decodes texts on its own, and what it cannot decode is lost: here octets stay octets. */
-const undecoded = Object.assign(Object.create(smpp.PDU.prototype) as smpp.PDU, { _filter: () => {} });
+const undecoded = Object.assign(Object.create(smpp.PDU.prototype) as PDU, { _filter: () => {} });
 
 /**
  * Reads one whole PDU, of the length that its head says.
  * @throws Error when its parameters do not fit into it
  */
 export function decodePdu(frame: Uint8Array): Pdu {
-  const raw = Object.create(undecoded) as smpp.PDU;
+  const raw = Object.create(undecoded) as PDU;
   raw.fromBuffer(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength));
   const fields: Record<string, string | number | Uint8Array> = {};
   for (const [name, value] of Object.entries(raw)) {

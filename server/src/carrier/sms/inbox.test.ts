@@ -6,6 +6,8 @@ import { createLogger } from '../../log.ts';
 import { openStore, type Store } from '../../store/index.ts';
 import { type InboundSms, SmsInbox } from './inbox.ts';
 
+vi.setConfig({ testTimeout: 30_000 });
+
 let folder: string;
 let store: Store;
 let inboxes: SmsInbox[];

@@ -32,6 +32,7 @@ const statements = [
   `create table sms_receipts (
     carrier_id text not null,
     provider_id text not null,
+    recipient text,
     delivery text not null check (delivery in ${deliveries}),
     error text,
     received_at bigint not null,
