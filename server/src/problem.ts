@@ -22,6 +22,8 @@ export const problems = {
   'too-many-numbers': { status: 409, title: 'The account has as many numbers as it may have' },
   'forwarding-is-manual': { status: 409, title: 'The carrier takes no commands from us' },
   'carrier-exists': { status: 409, title: 'There is a carrier with this id' },
+  'check-not-possible': { status: 409, title: 'The forwarding of this number cannot be checked by a call' },
+  'check-running': { status: 409, title: 'The forwarding is being checked already' },
   'carrier-not-editable': { status: 409, title: 'The carrier comes from a file' },
   'carrier-in-use': { status: 409, title: 'Numbers of the carrier are linked' },
   'body-too-large': { status: 413, title: 'The body is too large' },
@@ -40,6 +42,7 @@ export const problems = {
   'too-many-sends': { status: 429, title: 'Too many codes were sent' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'internal-error': { status: 500, title: 'Something broke on our side' },
+  'too-many-checks': { status: 429, title: 'The number was checked too often' },
   overloaded: { status: 503, title: 'The service has too much to do' },
   unavailable: { status: 503, title: 'The database is away for the moment' },
 } as const satisfies Record<string, { status: number; title: string }>;
