@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { stringify } from 'yaml';
 import { type Config, parseConfig } from '../config.ts';
 import { createLogger } from '../log.ts';
+import { TestDatabase } from '../store/testing/index.ts';
 import { AllInOne } from './all-in-one.ts';
 import { device, goodPassword, SmsCentre } from './testing.ts';
 
@@ -33,6 +34,7 @@ interface Sip {
 }
 
 let folder: string;
+let database: TestDatabase;
 let smsCentre: SmsCentre;
 let house: AllInOne | undefined;
 let stacks: SipStack[];
@@ -41,6 +43,7 @@ const logLines: string[] = [];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ringthrough-house-'));
+  database = await TestDatabase.create();
   smsCentre = new SmsCentre();
   stacks = [];
   cookie = '';
@@ -52,6 +55,7 @@ afterEach(async () => {
   house = undefined;
   await Promise.all(stacks.map((stack) => stack.close()));
   await smsCentre.close();
+  database.remove();
   rmSync(folder, { recursive: true });
 });
 
@@ -72,6 +76,7 @@ function configure(trunkPort: number): Config {
       sip: { port: 0 },
       media: { webrtcPort: 0, rtpPorts: { min: 0, max: 0 } },
       lab: { enabled: false },
+      ...(database.url === undefined ? {} : { database: { url: database.url } }),
       accounts: { argon2MemoryKib: 8192, argon2Passes: 1 },
       carriers: [
         {
@@ -223,15 +228,18 @@ describe('all in one', () => {
   it('frees every port when a part cannot start, and when it ends', async () => {
     const first = await open(configure(5999));
     const config = configure(5999);
+    const other = await TestDatabase.create();
     const taken = {
       ...config,
       dataDir: join(folder, 'second'),
+      database: { ...config.database, url: other.url },
       http: { ...config.http, port: port(first.addresses.http) },
     };
     const log = createLogger({ level: 'silent', destination: 'stderr' });
     await expect(AllInOne.start({ config: taken, log, version: '0' })).rejects.toThrow(
       /taken by another program/,
     );
+    other.remove();
     const { addresses } = first;
     await first.close();
     const again = configure(5999);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { TestDatabase } from '../store/testing/index.ts';
 import { device, goodPassword, SmsCentre } from './testing.ts';
 
 // Real passwords, processes and sockets, on machines that are busy with something else.
@@ -64,11 +65,13 @@ class Server {
 }
 
 let folder: string;
+let database: TestDatabase;
 let smsCentre: SmsCentre;
 let servers: Server[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ringthrough-process-'));
+  database = await TestDatabase.create();
   smsCentre = new SmsCentre();
   servers = [];
   await smsCentre.listen();
@@ -99,11 +102,13 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const server of servers) await server.stop('SIGKILL');
   await smsCentre.close();
+  database.remove();
   rmSync(folder, { recursive: true });
 });
 
 function launch(environment?: Record<string, string>): Server {
-  const server = new Server(folder, environment);
+  const url = database.url === undefined ? {} : { RINGTHROUGH_DATABASE_URL: database.url };
+  const server = new Server(folder, { ...url, ...environment });
   servers.push(server);
   return server;
 }
