@@ -5,14 +5,16 @@ export type { Heard } from './media/handset-audio.ts';
 export type { HeardTone } from './media/tone-ear.ts';
 export { defaultCarriers, defaultSmsToken } from './model/defaults.ts';
 export { LabError, type LabErrorCode } from './model/errors.ts';
-export type { InboxSms } from './model/sms-centre.ts';
+export type { InboxSms, SmsRecord } from './model/sms-centre.ts';
 export type {
+  CarrierCondition,
   CarrierOptions,
   Coverage,
   Diverted,
   DivertReason,
   HandsetOptions,
   HandsetRole,
+  NetworkFamily,
   RedirectionHeaders,
   Ringback,
   TrunkCodec,

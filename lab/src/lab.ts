@@ -5,13 +5,14 @@ import { type PromptName, Prompts } from './media/prompts.ts';
 import { defaultCarriers } from './model/defaults.ts';
 import { LabError } from './model/errors.ts';
 import { parseDialled } from './model/mmi.ts';
-import type { CarrierOptions, Coverage, RedirectionHeaders } from './model/types.ts';
+import type { NewSms, SmsRecord } from './model/sms-centre.ts';
+import type { CarrierCondition, CarrierOptions, Coverage, RedirectionHeaders } from './model/types.ts';
 import { Calls } from './parts/calls.ts';
 import { Carriers } from './parts/carriers.ts';
 import { Handsets, type ServiceAnswer } from './parts/handsets.ts';
 import type { Hub, LabLog } from './parts/hub.ts';
 import { Messages } from './parts/messages.ts';
-import { scenarios } from './scenarios.ts';
+import { Scenarios, type ScenarioView } from './parts/scenarios.ts';
 import { StateFile } from './state-file.ts';
 import { type CallView, type CarrierView, callView, type HandsetView, handsetView } from './views.ts';
 
@@ -52,6 +53,7 @@ export class Lab {
   readonly #handsets: Handsets;
   readonly #calls: Calls;
   readonly #messages: Messages;
+  readonly #scenarios: Scenarios;
   readonly #file: StateFile | undefined;
   readonly #prompts = new Prompts();
 
@@ -80,8 +82,15 @@ export class Lab {
     this.#ladder = ladder;
     this.#handsets = handsets;
     this.#carriers = carriers;
-    this.#calls = new Calls({ hub, ladder, handsets, carriers });
+    this.#calls = new Calls({
+      hub,
+      ladder,
+      handsets,
+      carriers,
+      greeting: () => this.#prompts.greeting(),
+    });
     this.#messages = new Messages({ hub, handsets, carriers, snapshot: state?.sms });
+    this.#scenarios = new Scenarios(this, { handsets, carriers });
   }
 
   /** Opens the switches' ports. @throws ListenError of `@ringthrough/sip` when one is taken. */
@@ -98,7 +107,9 @@ export class Lab {
 
   /** Ends every call towards the far end and frees every port. Idempotent. */
   async close(): Promise<void> {
+    this.#scenarios.close();
     this.#calls.close();
+    this.#messages.close();
     await this.#carriers.close();
     this.#listeners.clear();
   }
@@ -115,7 +126,14 @@ export class Lab {
 
   /** Which headers tell the called number on this carrier's trunk, from the next call on. */
   setRedirection(carrierId: string, redirection: RedirectionHeaders): CarrierView {
-    return this.#carriers.setRedirection(carrierId, redirection);
+    this.#carriers.setRedirection(carrierId, redirection);
+    return this.#carriers.view(carrierId);
+  }
+
+  /** Puts machines of a carrier out of order, or in order again; a restart mends them all. */
+  setCondition(carrierId: string, condition: Partial<CarrierCondition>): CarrierView {
+    this.#carriers.setCondition(carrierId, condition);
+    return this.#carriers.view(carrierId);
   }
 
   handsets(): HandsetView[] {
@@ -134,20 +152,19 @@ export class Lab {
 
   /**
    * The green button: a code of the phone or the network, or a call.
+   * @param options.ringMs a missed call: the caller hangs up when it has rung for so long
    * @throws LabError `no-service`, `handset-busy`, `bad-number`
    */
-  dial(number: string, typed: string): DialResult {
+  dial(number: string, typed: string, { ringMs }: { ringMs?: number | undefined } = {}): DialResult {
     const handset = this.#handsets.find(number);
-    const dialled = parseDialled(typed);
+    const { options } = this.#carriers.find(handset.carrierId);
+    const dialled = parseDialled(typed, options.family);
     if (handset.coverage === 'off') throw new LabError('no-service', 'The handset is switched off.');
     if (dialled.kind === 'invalid') throw new LabError('bad-number', dialled.text);
     if (dialled.kind === 'imei') return this.#handsets.show(handset, true, 'IMEI', ['00-499901-640000-0']);
     if (handset.coverage !== 'covered') throw new LabError('no-service', 'The handset has no network.');
-    if (dialled.kind === 'forwarding') {
-      const { prefix } = this.#carriers.find(handset.carrierId).options;
-      return this.#handsets.forward(handset, dialled, prefix);
-    }
-    const call = this.#calls.start(handset, dialled.number, dialled.withholdNumber);
+    if (dialled.kind === 'forwarding') return this.#handsets.forward(handset, dialled, options);
+    const call = this.#calls.start(handset, dialled.number, dialled.withholdNumber, ringMs);
     return { kind: 'call', call: callView(call) };
   }
 
@@ -199,6 +216,24 @@ export class Lab {
     return this.#calls.audio(callId, number);
   }
 
+  /** A handset sends an SMS to any number. @throws LabError `no-service`, `bad-number` */
+  sendSms(number: string, to: string, text: string): SmsRecord {
+    return this.#messages.send(number, to, text);
+  }
+
+  /** Every SMS of late, newest first. */
+  sms(): readonly SmsRecord[] {
+    return this.#messages.records();
+  }
+
+  /** Switches the carrier's own voicemail for a subscriber. @throws LabError `bad-input` where the carrier has none */
+  setCarrierVoicemail(number: string, on: boolean): HandsetView {
+    const { voicemailNumber } = this.#carriers.find(this.#handsets.find(number).carrierId).options;
+    if (voicemailNumber === undefined) throw new LabError('bad-input', 'This carrier has no voicemail.');
+    this.#handsets.setVoicemail(number, on ? voicemailNumber : undefined);
+    return this.handset(number);
+  }
+
   clearInbox(number: string): HandsetView {
     this.#messages.clearInbox(number);
     return this.handset(number);
@@ -222,19 +257,21 @@ export class Lab {
     return this.#messages.mayHandIn(token);
   }
 
-  /** Takes an SMS over for a handset; on disk, if there is one, when this returns. @throws LabError `unknown-handset` */
-  acceptSms(sms: { id: string; from: string; to: string; text: string }): 'accepted' | 'duplicate' {
+  /**
+   * Takes an SMS over for a handset; on disk, if there is one, when this returns.
+   * @throws LabError `unknown-handset`, `sms-throttled`, `sms-down`
+   */
+  acceptSms(sms: NewSms): 'accepted' | 'duplicate' {
     return this.#messages.accept(sms);
   }
 
-  /** Puts the person's own handsets in a starting position. @throws LabError `unknown-scenario` */
-  loadScenario(name: string): { title: string; hint: string } {
-    const scenario = scenarios.find((one) => one.name === name);
-    if (scenario === undefined) throw new LabError('unknown-scenario', 'The lab has no such scenario.');
-    for (const { number, role } of this.#handsets.all()) {
-      if (role === 'own') this.setCoverage(number, scenario.coverage);
-    }
-    return { title: scenario.title, hint: scenario.hint };
+  /** Puts everything into a known state. @throws LabError `unknown-scenario` */
+  loadScenario(name: string): ScenarioView {
+    return this.#scenarios.load(name);
+  }
+
+  scenarios(): ScenarioView[] {
+    return this.#scenarios.list();
   }
 
   #audio(number: string): HandsetAudio {

@@ -7,7 +7,7 @@ import type { Coverage, RedirectionHeaders } from './model/types.ts';
 /** What a restart must not lose: forwardings, coverage, inboxes and messages on their way. Calls end. */
 export interface LabState {
   version: 1;
-  handsets: Record<string, { coverage: Coverage; forwarding: ForwardingSnapshot }>;
+  handsets: Record<string, { coverage: Coverage; forwarding: ForwardingSnapshot; voicemail?: boolean }>;
   redirection: Record<string, RedirectionHeaders>;
   sms: SmsCentreSnapshot;
 }

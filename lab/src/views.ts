@@ -1,17 +1,33 @@
-import type { Handset, Screen } from './call/handset.ts';
+import type { CarrierVoicemail, Handset, Screen } from './call/handset.ts';
 import type { CallState, LabCall, ReleasedBy } from './call/lab-call.ts';
 import type { Heard } from './media/handset-audio.ts';
 import type { Forwarding, ForwardingCondition } from './model/forwarding-table.ts';
 import type { InboxSms } from './model/sms-centre.ts';
-import type { CarrierOptions, Coverage, Diverted, HandsetRole, RedirectionHeaders } from './model/types.ts';
+import type {
+  CarrierCondition,
+  CarrierOptions,
+  Coverage,
+  Diverted,
+  HandsetRole,
+  NetworkFamily,
+  RedirectionHeaders,
+} from './model/types.ts';
 
 /** What REST and the event stream show. Times are unix milliseconds, numbers E.164. */
 export interface CarrierView {
   id: string;
   name: string;
   country: string;
+  family: NetworkFamily;
   cNumber: string;
+  /** What handsets send there goes to Ringthrough. */
+  smsNumber: string | null;
+  /** Further numbers of Ringthrough's at this carrier: for missed calls. */
+  serviceNumbers: readonly string[];
+  /** Of the carrier's own voicemail. */
+  voicemailNumber: string | null;
   redirection: RedirectionHeaders;
+  condition: CarrierCondition;
   /** The switch's SIP address, as the trunk sees it. */
   sip: { host: string; port: number };
 }
@@ -22,11 +38,13 @@ export interface HandsetView {
   role: HandsetRole;
   carrierId: string;
   coverage: Coverage;
-  state: 'idle' | 'no-coverage' | 'off' | 'calling' | 'ringing' | 'in-call';
+  state: 'idle' | Exclude<Coverage, 'covered'> | 'calling' | 'ringing' | 'in-call';
   /** `null` when the screen shows nothing but the idle picture. */
   screen: Screen | null;
   call: { id: string; peer: string; direction: 'outgoing' | 'incoming'; state: CallState } | null;
   forwardings: Partial<Record<ForwardingCondition, Forwarding>>;
+  /** Whether the carrier's own voicemail takes calls that nothing else is registered for, and what was said to it. */
+  carrierVoicemail: { on: boolean; messages: readonly CarrierVoicemail[] };
   inbox: readonly InboxSms[];
   /** Messages the SMS centre keeps for it. */
   waitingSms: number;
@@ -43,7 +61,7 @@ export interface CallView {
   endedAt: number | null;
   diverted: readonly Diverted[];
   /** Where the call is now, or was last. */
-  destination: 'handset' | 'trunk' | null;
+  destination: 'handset' | 'trunk' | 'voicemail' | null;
   codec: string | null;
   release: { by: ReleasedBy; q850: number; text: string } | null;
   /** What the caller has been hearing. */
@@ -51,12 +69,12 @@ export interface CallView {
 }
 
 export function carrierView(
-  carrier: CarrierOptions,
-  redirection: RedirectionHeaders,
-  sip: { host: string; port: number },
+  options: CarrierOptions,
+  now: Pick<CarrierView, 'redirection' | 'condition' | 'sip'>,
 ): CarrierView {
-  const { id, name, country, cNumber } = carrier;
-  return { id, name, country, cNumber, redirection, sip };
+  const { id, name, country, cNumber } = options;
+  const { family = 'gsm', smsNumber = null, serviceNumbers = [], voicemailNumber = null } = options;
+  return { id, name, country, family, cNumber, smsNumber, serviceNumbers, voicemailNumber, ...now };
 }
 
 /** The SMS of a handset, there and on their way. */
@@ -86,6 +104,7 @@ export function handsetView(handset: Handset, call: LabCall | undefined, sms: Sm
             state: call.state,
           },
     forwardings: handset.forwarding.snapshot(),
+    carrierVoicemail: { on: handset.voicemailNumber !== undefined, messages: handset.voicemails },
     inbox: sms.inbox(handset.number),
     waitingSms: sms.waitingFor(handset.number),
   };

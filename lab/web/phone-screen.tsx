@@ -8,6 +8,8 @@ import { act } from './store.ts';
 const signalText: Readonly<Record<Coverage, string>> = {
   covered: 'In coverage',
   'no-coverage': 'No network',
+  'roaming-off': 'Roaming is off',
+  'sim-out': 'No SIM',
   off: 'Switched off',
 };
 

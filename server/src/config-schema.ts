@@ -202,9 +202,9 @@ const lab = z.strictObject({
   sipPort: z
     .int()
     .min(1)
-    .max(65_534)
+    .max(65_532)
     .default(5070)
-    .describe('UDP, of the switch of its first carrier; the second has the next. For the default carriers'),
+    .describe('UDP, of the switch of its first carrier; the others have the next. For the default carriers'),
   smsToken: z.string().min(16).optional().describe('Default: a new one at every start'),
 });
 
@@ -245,7 +245,7 @@ const settings = z.strictObject({
     .array(carrierSchema)
     .refine(uniqueIds, 'two carriers have the same id')
     .optional()
-    .describe('Default: the two of the lab'),
+    .describe('Default: those of the lab'),
   catalogue: catalogueSchema.prefault({}),
   forwarding: forwardingSchema.prefault({}),
   operator: operatorSchema.prefault({}),

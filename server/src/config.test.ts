@@ -21,7 +21,8 @@ describe('config', () => {
     expect(config.sip).toMatchObject({ host: '127.0.0.1', port: 5060, domain: 'localhost' });
     expect(config.media).toMatchObject({ webrtcPort: 10000, rtpPorts: { min: 10100, max: 10499 } });
     expect(config.dataDir).toBe(join(folder, 'data'));
-    expect(config.carriers.map((carrier) => carrier.id)).toEqual(['lab-gsm', 'lab-mobile-uk']);
+    const ids = ['lab-gsm', 'lab-mobile-uk', 'lab-cdma', 'lab-mobil-de'];
+    expect(config.carriers.map((carrier) => carrier.id)).toEqual(ids);
     expect(config.carriers[0]?.sms?.token).toBe(config.lab.smsToken);
   });
 
@@ -36,8 +37,8 @@ describe('config', () => {
 
   it('moves the lab to other ports with one setting, for a second instance on the machine', () => {
     const ports = (yaml: string) => parseConfig(yaml).carriers.map(({ trunks }) => trunks[0]?.port);
-    expect(ports('')).toEqual([5070, 5071]);
-    expect(ports('lab: { sipPort: 5080 }')).toEqual([5080, 5081]);
+    expect(ports('')).toEqual([5070, 5071, 5072, 5073]);
+    expect(ports('lab: { sipPort: 5080 }')).toEqual([5080, 5081, 5082, 5083]);
     expect(load({ RINGTHROUGH_LAB_SIP_PORT: '5090' }).config.carriers[1]?.trunks[0]?.port).toBe(5091);
   });
 

@@ -4,7 +4,8 @@ import { resolve } from 'node:path';
 import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type EnvironmentSetting, readEnvironment } from './config-environment.ts';
-import { type CarrierConfig, type Config, configSchema, type ParsedConfig } from './config-schema.ts';
+import { labCarriers } from './config-lab.ts';
+import { type Config, configSchema, type ParsedConfig } from './config-schema.ts';
 
 /** Digest realm of every device. Part of the stored HA1 hashes, so it is no setting. */
 export const sipRealm = 'ringthrough';
@@ -119,30 +120,4 @@ function complete(parsed: ParsedConfig): Config {
   const smsToken = parsed.lab.smsToken ?? randomBytes(24).toString('base64url');
   const carriers = parsed.carriers ?? (parsed.lab.enabled ? labCarriers(smsToken, parsed.lab.sipPort) : []);
   return { ...parsed, carriers, lab: { ...parsed.lab, smsToken } };
-}
-
-/** The two carriers that live in the lab. Their SMS centre is this server itself. */
-function labCarriers(token: string, sipPort: number): CarrierConfig[] {
-  const sms = { url: '/lab/api/sms', token };
-  const us: CarrierConfig = {
-    id: 'lab-gsm',
-    name: 'Lab GSM',
-    country: 'US',
-    family: 'gsm',
-    prefixes: ['+1'],
-    cNumber: '+14155559000',
-    trunks: [{ host: '127.0.0.1', port: sipPort }],
-    sms,
-  };
-  const uk: CarrierConfig = {
-    id: 'lab-mobile-uk',
-    name: 'Lab Mobile UK',
-    country: 'GB',
-    family: 'gsm',
-    prefixes: ['+44'],
-    cNumber: '+447700900999',
-    trunks: [{ host: '127.0.0.1', port: sipPort + 1 }],
-    sms,
-  };
-  return [us, uk];
 }

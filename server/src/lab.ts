@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { defaultCarriers, Lab, labPlugin } from '@ringthrough/lab';
 import type { FastifyInstance } from 'fastify';
-import { type Config, variableFor } from './config.ts';
+import { type CarrierConfig, type Config, variableFor } from './config.ts';
 import type { Logger } from './log.ts';
 import { StartError } from './start-error.ts';
 
@@ -22,9 +22,7 @@ export async function startLab(
   const carriers = defaultCarriers().flatMap((carrier) => {
     const configured = config.carriers.find(({ id }) => id === carrier.id);
     if (!configured) return [];
-    const sipPort = configured.trunks[0]?.port ?? 0;
-    const smsToken = configured.sms?.token ?? config.lab.smsToken;
-    return [{ ...carrier, cNumber: configured.cNumber, sipPort, smsToken }];
+    return [{ ...carrier, ...asConfigured(configured, config) }];
   });
   const stateFile = join(config.dataDir, 'lab.json');
   const lab = new Lab({ server, carriers, stateFile, log: log.child({ module: 'lab' }) });
@@ -41,11 +39,24 @@ export async function startLab(
   };
 }
 
+/** The numbers and ports that both sides must agree on. */
+function asConfigured({ cNumber, trunks, sms, validationNumbers }: CarrierConfig, { lab }: Config) {
+  const missedCall = validationNumbers?.missedCall;
+  const own = validationNumbers?.sms === undefined ? {} : { smsNumber: validationNumbers.sms };
+  return {
+    cNumber,
+    sipPort: trunks[0]?.port ?? 0,
+    smsToken: sms?.token ?? lab.smsToken,
+    serviceNumbers: missedCall === undefined ? [] : [missedCall],
+    ...own,
+  };
+}
+
 function explain(error: unknown, config: Config): unknown {
   const { code, host, port } = error as { code?: string; host?: string; port?: number };
   if (code !== 'EADDRINUSE') return error;
   const { sipPort } = config.lab;
-  const byDefault = port === sipPort || port === sipPort + 1;
+  const byDefault = port !== undefined && port >= sipPort && port < sipPort + defaultCarriers().length;
   const remedy = byDefault
     ? `Change lab.sipPort in ringthrough.yaml, or set ${variableFor(['lab', 'sipPort'])}`
     : 'Change the port of its trunk under carriers in ringthrough.yaml';

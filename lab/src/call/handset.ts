@@ -8,6 +8,14 @@ export interface Screen {
   lines: string[];
 }
 
+/** A message at the carrier's own voicemail. */
+export interface CarrierVoicemail {
+  from: string;
+  at: number;
+  /** Of what was said after the tone. */
+  durationMs: number;
+}
+
 /** What a handset can do with the call it is in. */
 export interface CallHandle {
   readonly id: string;
@@ -31,6 +39,10 @@ export class Handset {
   readonly carrierId: string;
   readonly forwarding: ForwardingTable;
   coverage: Coverage;
+  /** Of the carrier, where this subscriber has it; undefined: has none. */
+  voicemailNumber: string | undefined;
+  /** What callers said to the carrier's voicemail, newest first. */
+  voicemails: readonly CarrierVoicemail[] = [];
   call: CallHandle | undefined;
   screen: Screen | undefined;
 

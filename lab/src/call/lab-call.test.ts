@@ -9,6 +9,7 @@ import type { TrunkCallListener, TrunkCallRequest } from './trunk-call.ts';
 const own = '+14155550101';
 const callerNumber = '+12125550199';
 const cNumber = '+14155559000';
+const voicemail = '+14155559010';
 
 /** A lab without sockets and clock: time moves when the test says so. */
 class World {
@@ -18,6 +19,7 @@ class World {
     () => {},
   );
   readonly timers: Array<{ at: number; callback: () => void }> = [];
+  readonly voicemails: object[] = [];
   readonly handsets = new Map([own, callerNumber].map((number) => [number, handset(number)]));
   trunk:
     | { request: TrunkCallRequest; listener: TrunkCallListener; released: Cause[]; keys: string[] }
@@ -35,6 +37,7 @@ class World {
         destination: (number): Destination => {
           const found = this.handsets.get(number);
           if (found !== undefined) return { kind: 'subscriber', handset: found };
+          if (number === voicemail) return { kind: 'voicemail', carrierId: 'lab-gsm' };
           return number === cNumber ? { kind: 'trunk', carrierId: 'lab-gsm' } : { kind: 'nowhere' };
         },
         openTrunk: (_, request, listener) => {
@@ -55,6 +58,8 @@ class World {
           return () => void this.timers.splice(this.timers.indexOf(timer), 1);
         },
         changed: () => {},
+        greeting: () => new Int16Array(160),
+        voicemailLeft: (subscriber, message) => void this.voicemails.push({ subscriber, ...message }),
       },
     });
     call.start();
@@ -179,5 +184,46 @@ describe('over the trunk', () => {
   it('refuses to be answered at a handset that does not ring', () => {
     const { call } = overTrunk();
     expect(() => call.answer(own)).toThrow(expect.objectContaining({ code: 'not-ringing' }));
+  });
+});
+
+describe('the carrier’s own voicemail', () => {
+  /** Twenty milliseconds of speech, loud enough. */
+  const loud = new Int16Array(160).map((_, at) => (at % 2 === 0 ? 9000 : -9000));
+
+  function unreachable() {
+    world.handset(own).voicemailNumber = voicemail;
+    world.handset(own).coverage = 'off';
+    return world.call();
+  }
+
+  it('answers for an unreachable handset, greets, and takes down what is said after the tone', () => {
+    const call = unreachable();
+    expect(call).toMatchObject({ state: 'alerting', destination: 'voicemail' });
+    world.advance(400);
+    expect(call.state).toBe('active');
+    const silence = () => new Int16Array(160);
+    // The greeting of the test is one frame, the tone twenty.
+    for (let frame = 0; frame < 21; frame += 1) call.tick(silence);
+    expect(call.callerAudio.heard().toneHz).toBe(1000);
+    call.callerAudio.speak(new Int16Array(1600).map((_, at) => loud[at % 160]!));
+    for (let frame = 0; frame < 12; frame += 1) call.tick(silence);
+    call.hangUp(callerNumber);
+    expect(world.voicemails).toEqual([{ subscriber: own, from: callerNumber, at: 400, durationMs: 200 }]);
+    expect(world.timers).toEqual([]);
+  });
+
+  it('keeps nothing of a caller who says nothing, and hangs up in the end', () => {
+    const call = unreachable();
+    world.advance(400);
+    world.advance(120_000);
+    expect(call).toMatchObject({ state: 'ended', release: { by: 'network' } });
+    expect(world.voicemails).toEqual([]);
+  });
+
+  it('stands back for a forwarding', () => {
+    world.forward('all-conditional');
+    unreachable();
+    expect(world.trunk?.request.called).toBe(cNumber);
   });
 });

@@ -1,9 +1,11 @@
-import { handsetColumn, type Ladder, type Participant, switchColumn } from '../ladder.ts';
+import type { Ladder } from '../ladder.ts';
+import { AnsweringMachine } from '../media/answering-machine.ts';
 import { HandsetAudio } from '../media/handset-audio.ts';
 import { causes } from '../model/causes.ts';
 import { LabError } from '../model/errors.ts';
 import { type RoutingDecision, routeArrival, routeUnanswered, type Unanswered } from '../model/routing.ts';
 import type { Cause, Diverted } from '../model/types.ts';
+import { CallLadder } from './call-ladder.ts';
 import type { CallHandle, Handset, Screen } from './handset.ts';
 import type { TrunkCall, TrunkCallListener, TrunkCallRequest } from './trunk-call.ts';
 import type { TrunkOrigin } from './trunk-origin.ts';
@@ -14,6 +16,8 @@ export type ReleasedBy = 'caller' | 'callee' | 'network' | 'ringthrough';
 export type Destination =
   | { kind: 'subscriber'; handset: Handset }
   | { kind: 'trunk'; carrierId: string }
+  /** The carrier's own voicemail. */
+  | { kind: 'voicemail'; carrierId: string }
   | { kind: 'nowhere' };
 
 /** What a call needs of the lab around it. */
@@ -25,6 +29,10 @@ export interface CallWorld {
   /** @returns how to disarm it. */
   setTimer(callback: () => void, delayMs: number): () => void;
   changed(call: LabCall): void;
+  /** What a carrier's own voicemail says. */
+  greeting(): Int16Array;
+  /** Somebody spoke to the carrier's voicemail of a subscriber. */
+  voicemailLeft(subscriber: string, message: { from: string; at: number; durationMs: number }): void;
 }
 
 /** Who calls: a handset, or Ringthrough over the trunk of a carrier. */
@@ -38,7 +46,12 @@ export interface Caller {
 
 type Leg =
   | { kind: 'handset'; handset: Handset; audio: HandsetAudio; disarm: () => void }
-  | { kind: 'trunk'; carrierId: string; trunk: TrunkCall; earlyMedia: boolean };
+  | { kind: 'trunk'; carrierId: string; trunk: TrunkCall; earlyMedia: boolean }
+  | { kind: 'voicemail'; carrierId: string; machine: AnsweringMachine; disarm: () => void };
+
+/** A carrier's voicemail picks up soon, and listens for as long as most do. */
+const voicemailPickUpMs = 400;
+const voicemailLimitMs = 120_000;
 
 /** A call of the lab, from the green button (or the INVITE) to the release, through every forwarding on its way. */
 export class LabCall implements CallHandle {
@@ -61,8 +74,7 @@ export class LabCall implements CallHandle {
   destination: Leg['kind'] | undefined;
   #leg: Leg | undefined;
   #lastCodec: TrunkCall['codec'];
-  /** The switch that handles the call now: the caller's, then the one of each subscriber it comes to. */
-  #at: Participant;
+  readonly #ladder: CallLadder;
   readonly #world: CallWorld;
 
   constructor(init: {
@@ -81,13 +93,13 @@ export class LabCall implements CallHandle {
     this.#world = init.world;
     this.startedAt = init.world.now();
     this.callerAudio = new HandsetAudio(init.world.now);
-    this.#at = switchColumn(init.caller.carrierId);
+    this.#ladder = new CallLadder(init.world.ladder, init.id, init.caller.carrierId);
   }
 
   start(): void {
     this.caller.call = this;
     if (this.origin === undefined) {
-      this.#radio(handsetColumn(this.caller.number), this.#at, 'SETUP', `Called number ${this.called}`);
+      this.#ladder.fromCaller(this.caller, 'SETUP', `Called number ${this.called}`);
       this.#towardsCaller('CALL PROCEEDING', 'The switch looks for the way.');
     }
     this.#offer(this.called);
@@ -113,7 +125,7 @@ export class LabCall implements CallHandle {
       throw new LabError('not-ringing', 'This handset is not ringing.');
     }
     leg.disarm();
-    this.#radio(handsetColumn(number), this.#at, 'CONNECT', 'Answered on the handset.');
+    this.#ladder.fromHandset(number, 'CONNECT', 'Answered on the handset.');
     this.#answered();
   }
 
@@ -125,25 +137,20 @@ export class LabCall implements CallHandle {
   hangUp(number: string): void {
     if (this.state === 'ended') return;
     if (number === this.caller.number) {
-      this.#radio(
-        handsetColumn(number),
-        switchColumn(this.caller.carrierId),
-        'DISCONNECT',
-        causes.clearing.text,
-      );
+      this.#ladder.fromCaller(this.caller, 'DISCONNECT', causes.clearing.text);
       this.#release('caller', causes.clearing);
     } else if (this.state === 'alerting') {
-      this.#radio(handsetColumn(number), this.#at, 'DISCONNECT', 'Declined on the handset.');
+      this.#ladder.fromHandset(number, 'DISCONNECT', 'Declined on the handset.');
       this.#unanswered('declined');
     } else {
-      this.#radio(handsetColumn(number), this.#at, 'DISCONNECT', causes.clearing.text);
+      this.#ladder.fromHandset(number, 'DISCONNECT', causes.clearing.text);
       this.#release('callee', causes.clearing);
     }
   }
 
   radioLost(number: string): void {
     if (this.state === 'ended') return;
-    this.#note(handsetColumn(number), 'no radio', 'The handset lost its network or was switched off.');
+    this.#ladder.noteAt(number, 'no radio', 'The handset lost its network or was switched off.');
     if (number === this.caller.number) this.#release('caller', causes.radioLost);
     else if (this.state === 'alerting') this.#unanswered('lost-coverage');
     else this.#release('callee', causes.radioLost);
@@ -152,7 +159,7 @@ export class LabCall implements CallHandle {
   pressKey(number: string, key: string): void {
     const leg = this.#leg;
     if (this.state === 'ended' || leg === undefined) throw new LabError('no-call', 'Nobody hears the key.');
-    this.#radio(handsetColumn(number), this.#at, `START DTMF ${key}`, `Key ${key}`);
+    this.#ladder.fromHandset(number, `START DTMF ${key}`, `Key ${key}`);
     if (number === this.caller.number) {
       if (leg.kind === 'trunk') leg.trunk.pressKey(key);
     } else this.origin?.pressKey(key);
@@ -168,6 +175,11 @@ export class LabCall implements CallHandle {
       if (this.state === 'active') {
         leg.audio.hear(spoken, 'far-end');
         this.#callerHears(answer, 'far-end');
+      }
+    } else if (leg.kind === 'voicemail') {
+      if (this.state === 'active') {
+        leg.machine.hear(spoken);
+        this.#callerHears(leg.machine.pull(), 'far-end');
       }
     } else {
       // Before the answer the switch lets no voice through, only what opens the way back (RTP from our port).
@@ -196,11 +208,14 @@ export class LabCall implements CallHandle {
     const destination = this.#world.destination(number);
     switch (destination.kind) {
       case 'nowhere':
-        this.#note(this.#at, 'no such number', `${number} is not in service.`);
+        this.#ladder.note('no such number', `${number} is not in service.`);
         this.#release('network', causes.notInService);
         return;
       case 'trunk':
         this.#offerTrunk(destination.carrierId, number);
+        return;
+      case 'voicemail':
+        this.#offerVoicemail(destination.carrierId, number);
         return;
       case 'subscriber':
         this.#offerSubscriber(destination.handset);
@@ -208,7 +223,7 @@ export class LabCall implements CallHandle {
   }
 
   #offerSubscriber(handset: Handset): void {
-    this.#handOver(handset.carrierId, handset.number);
+    this.#ladder.handOver(handset.carrierId, handset.number);
     // A handset that calls itself is busy by then, as on a real network.
     const decision = routeArrival(handset, this.diverted);
     if (decision.kind === 'ring') this.#ring(handset, decision.noReplyMs);
@@ -216,23 +231,44 @@ export class LabCall implements CallHandle {
   }
 
   #ring(handset: Handset, noReplyMs: number): void {
-    const column = handsetColumn(handset.number);
     const disarm = this.#world.setTimer(() => this.#unanswered('no-reply'), noReplyMs);
     this.#leg = { kind: 'handset', handset, audio: new HandsetAudio(this.#world.now), disarm };
     this.destination = 'handset';
     handset.call = this;
-    this.#radio(
-      this.#at,
-      column,
+    const { number } = handset;
+    this.#ladder.toHandset(
+      number,
       'SETUP',
       `Call from ${this.withholdNumber ? 'withheld' : this.caller.number}`,
     );
-    this.#radio(column, this.#at, 'ALERTING', 'The handset rings.');
+    this.#ladder.fromHandset(number, 'ALERTING', 'The handset rings.');
     this.#alerting();
   }
 
+  #offerVoicemail(carrierId: string, number: string): void {
+    this.#ladder.handOver(carrierId, number);
+    this.destination = 'voicemail';
+    const machine = new AnsweringMachine(this.#world.greeting());
+    const leg: Leg = { kind: 'voicemail', carrierId, machine, disarm: () => {} };
+    this.#leg = leg;
+    this.#ladder.note('carrier’s voicemail', `${number} takes the call.`);
+    this.#alerting();
+    leg.disarm = this.#world.setTimer(() => {
+      leg.disarm = this.#world.setTimer(() => this.#release('network', causes.clearing), voicemailLimitMs);
+      this.#answered();
+    }, voicemailPickUpMs);
+  }
+
+  #voicemailOver({ machine, disarm }: Leg & { kind: 'voicemail' }): void {
+    disarm();
+    const subscriber = this.diverted.at(-1)?.number;
+    if (subscriber === undefined || machine.spokenMs === 0) return;
+    const message = { from: this.#shownCaller(), at: this.#world.now(), durationMs: machine.spokenMs };
+    this.#world.voicemailLeft(subscriber, message);
+  }
+
   #offerTrunk(carrierId: string, number: string): void {
-    this.#handOver(carrierId, number);
+    this.#ladder.handOver(carrierId, number);
     const leg: Leg & { kind: 'trunk' } = {
       kind: 'trunk',
       carrierId,
@@ -263,21 +299,6 @@ export class LabCall implements CallHandle {
     this.#world.changed(this);
   }
 
-  /** Between two carriers the call passes on the interconnect, in ISUP's words (ITU-T Q.763). */
-  #handOver(carrierId: string, number: string): void {
-    const next = switchColumn(carrierId);
-    if (next === this.#at) return;
-    this.#world.ladder.add({
-      callId: this.id,
-      from: this.#at,
-      to: next,
-      kind: 'network',
-      label: 'IAM',
-      detail: `Call for ${number} handed to ${carrierId}.`,
-    });
-    this.#at = next;
-  }
-
   #unanswered(why: Unanswered): void {
     const leg = this.#leg;
     if (leg?.kind !== 'handset' || this.state !== 'alerting') return;
@@ -292,14 +313,13 @@ export class LabCall implements CallHandle {
       const { diverted } = decision;
       this.diverted.push(diverted);
       this.origin?.forwarded();
-      this.#note(
-        this.#at,
+      this.#ladder.note(
         `forward: ${diverted.reason}`,
         `${handset.number} forwards to ${diverted.to} (${diverted.reason}).`,
       );
       this.#offer(diverted.to);
     } else if (decision.kind === 'release') {
-      this.#note(this.#at, decision.cause.text.toLowerCase(), `${handset.number}: ${decision.cause.text}.`);
+      this.#ladder.note(decision.cause.text.toLowerCase(), `${handset.number}: ${decision.cause.text}.`);
       this.#release('network', decision.cause);
     }
   }
@@ -333,6 +353,7 @@ export class LabCall implements CallHandle {
     this.#leg = undefined;
     if (leg?.kind === 'trunk' && (by !== 'ringthrough' || !tellOrigin)) leg.trunk.release(cause);
     if (tellOrigin) this.origin?.release(cause);
+    if (leg?.kind === 'voicemail') this.#voicemailOver(leg);
     if (leg?.kind === 'handset')
       this.#dropHandset(leg, this.answeredAt === undefined ? 'Missed call' : cause.text);
     if (by !== 'caller') this.#towardsCaller('DISCONNECT', `${cause.text} (cause ${cause.q850})`);
@@ -345,7 +366,7 @@ export class LabCall implements CallHandle {
     leg.disarm();
     leg.handset.call = undefined;
     leg.handset.screen = { title: text, lines: [this.#shownCaller()] };
-    this.#radio(this.#at, handsetColumn(leg.handset.number), 'RELEASE', text);
+    this.#ladder.toHandset(leg.handset.number, 'RELEASE', text);
   }
 
   #shownCaller(): string {
@@ -355,14 +376,6 @@ export class LabCall implements CallHandle {
   /** What a caller on the trunk is told shows as SIP. */
   #towardsCaller(label: string, detail: string): void {
     if (this.origin !== undefined) return;
-    this.#radio(switchColumn(this.caller.carrierId), handsetColumn(this.caller.number), label, detail);
-  }
-
-  #radio(from: Participant, to: Participant, label: string, detail: string): void {
-    this.#world.ladder.add({ callId: this.id, from, to, kind: 'radio', label, detail });
-  }
-
-  #note(at: Participant, label: string, detail: string): void {
-    this.#world.ladder.add({ callId: this.id, from: at, to: at, kind: 'note', label, detail });
+    this.#ladder.toCaller(this.caller, label, detail);
   }
 }

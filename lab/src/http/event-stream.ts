@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { Lab } from '../lab.ts';
+import type { SmsRecord } from '../model/sms-centre.ts';
 import type { CallView, CarrierView, HandsetView } from '../views.ts';
 
 /** What `event: state` carries: everything the page shows but the ladders. */
@@ -7,6 +8,8 @@ export interface Snapshot {
   carriers: CarrierView[];
   handsets: HandsetView[];
   calls: CallView[];
+  /** Newest first. */
+  sms: readonly SmsRecord[];
 }
 
 /** Changes of one moment make one event. */
@@ -68,7 +71,8 @@ export class EventStream {
   }
 
   #snapshot(): Snapshot {
-    return { carriers: this.#lab.carriers(), handsets: this.#lab.handsets(), calls: this.#lab.calls() };
+    const lab = this.#lab;
+    return { carriers: lab.carriers(), handsets: lab.handsets(), calls: lab.calls(), sms: lab.sms() };
   }
 
   #send(event: string, data: unknown): void {

@@ -1,15 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Lab } from '../lab.ts';
 import { LabError } from '../model/errors.ts';
-import type { Coverage, RedirectionHeaders } from '../model/types.ts';
-import { scenarios } from '../scenarios.ts';
+import type { CarrierCondition, Coverage, RedirectionHeaders } from '../model/types.ts';
 import {
+  carrierSchema,
   coverageSchema,
   dialSchema,
   keysSchema,
-  redirectionSchema,
+  sendSmsSchema,
   smsSchema,
   speakSchema,
+  voicemailSchema,
 } from './schemas.ts';
 
 interface ByNumber {
@@ -41,13 +42,23 @@ function addHandsetRoutes(app: FastifyInstance, lab: Lab): void {
     { schema: coverageSchema },
     ({ params, body }) => lab.setCoverage(params.number, body.coverage),
   );
+  app.put<ByNumber & { Body: { on: boolean } }>(
+    '/handsets/:number/voicemail',
+    { schema: voicemailSchema },
+    ({ params, body }) => lab.setCarrierVoicemail(params.number, body.on),
+  );
+  app.post<ByNumber & { Body: { to: string; text: string } }>(
+    '/handsets/:number/sms',
+    { schema: sendSmsSchema },
+    ({ params, body }, reply) => reply.code(202).send(lab.sendSms(params.number, body.to, body.text)),
+  );
 }
 
 function addCallControlRoutes(app: FastifyInstance, lab: Lab): void {
-  app.post<ByNumber & { Body: { number: string } }>(
+  app.post<ByNumber & { Body: { number: string; ringMs?: number } }>(
     '/handsets/:number/dial',
     { schema: dialSchema },
-    ({ params, body }) => lab.dial(params.number, body.number),
+    ({ params, body }) => lab.dial(params.number, body.number, body),
   );
   app.post<ByNumber>('/handsets/:number/answer', ({ params }) => lab.answer(params.number));
   app.post<ByNumber>('/handsets/:number/hangup', ({ params }) => lab.hangUp(params.number));
@@ -86,16 +97,21 @@ function addSpeechRoutes(app: FastifyInstance, lab: Lab): void {
 
 function addNetworkRoutes(app: FastifyInstance, lab: Lab): void {
   app.get('/carriers', () => lab.carriers());
-  app.patch<ById & { Body: { redirection: RedirectionHeaders } }>(
+  type CarrierBody = { redirection?: RedirectionHeaders } & Partial<CarrierCondition>;
+  app.patch<ById & { Body: CarrierBody }>(
     '/carriers/:id',
-    { schema: redirectionSchema },
-    ({ params, body }) => lab.setRedirection(params.id, body.redirection),
+    { schema: carrierSchema },
+    ({ params: { id }, body: { redirection, ...condition } }) => {
+      if (redirection !== undefined) lab.setRedirection(id, redirection);
+      return lab.setCondition(id, condition);
+    },
   );
+  app.get('/sms', () => lab.sms());
   app.get('/calls', () => lab.calls());
   app.get<ById>('/calls/:id', ({ params }) => lab.call(params.id));
   app.get<ById>('/calls/:id/ladder', ({ params }) => lab.ladder(params.id));
   app.get('/prompts', () => lab.prompts());
-  app.get('/scenarios', () => scenarios);
+  app.get('/scenarios', () => lab.scenarios());
   app.post<{ Params: { name: string } }>('/scenarios/:name', ({ params }) => lab.loadScenario(params.name));
 }
 

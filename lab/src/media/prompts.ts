@@ -6,6 +6,8 @@ import { sampleRate } from './frame.ts';
 /** The sentences a handset can say without a microphone; files of that name lie in `src/prompts`. */
 const names = ['hello', 'message'] as const;
 export type PromptName = (typeof names)[number];
+/** What the carriers' own voicemail says. */
+const greeting = 'carrier-voicemail';
 
 const maxSeconds = 120;
 
@@ -14,7 +16,7 @@ export class Prompts {
   readonly #pcm = new Map<string, Int16Array>();
 
   async load(): Promise<void> {
-    for (const name of names) {
+    for (const name of [...names, greeting]) {
       const path = fileURLToPath(new URL(`../prompts/${name}.wav`, import.meta.url));
       const audio = await readWav(path);
       if (audio === undefined) throw new Error(`The prompt ${name}.wav is not a WAV file.`);
@@ -26,12 +28,17 @@ export class Prompts {
     return names;
   }
 
+  /** Empty until loaded. */
+  greeting(): Int16Array {
+    return this.#pcm.get(greeting) ?? new Int16Array(0);
+  }
+
   /** @throws LabError `unknown-prompt`, `bad-audio` */
   pcmOf(
     speech: { prompt: string } | { toneHz: number; durationMs: number } | { wav: Uint8Array },
   ): Int16Array {
     if ('prompt' in speech) {
-      const pcm = this.#pcm.get(speech.prompt);
+      const pcm = isPrompt(speech.prompt) ? this.#pcm.get(speech.prompt) : undefined;
       if (pcm === undefined) throw new LabError('unknown-prompt', 'The lab has no such sentence.');
       return pcm;
     }
@@ -45,6 +52,8 @@ export class Prompts {
     return pcm;
   }
 }
+
+const isPrompt = (name: string): name is PromptName => names.some((one) => one === name);
 
 function toLine(audio: WavAudio): Int16Array {
   const mono = wavToMono(audio);

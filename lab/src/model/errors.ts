@@ -9,6 +9,8 @@ const statuses = {
   'handset-busy': 409,
   'no-call': 409,
   'not-ringing': 409,
+  'sms-throttled': 429,
+  'sms-down': 503,
   'bad-number': 422,
   'bad-input': 422,
   'bad-audio': 422,

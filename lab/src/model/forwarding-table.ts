@@ -53,10 +53,7 @@ export class ForwardingTable {
   readonly #entries = new Map<ForwardingCondition, Forwarding>();
 
   constructor(snapshot: ForwardingSnapshot = {}) {
-    for (const condition of conditionsOf.all) {
-      const entry = snapshot[condition];
-      if (entry !== undefined) this.#entries.set(condition, { ...entry });
-    }
+    this.replace(snapshot);
   }
 
   /** The forwarding that applies now under `condition`, if it is registered and active. */
@@ -67,6 +64,15 @@ export class ForwardingTable {
 
   snapshot(): ForwardingSnapshot {
     return Object.fromEntries([...this.#entries].map(([condition, entry]) => [condition, { ...entry }]));
+  }
+
+  /** Takes everything anew, as the carrier's own systems do. */
+  replace(snapshot: ForwardingSnapshot): void {
+    this.#entries.clear();
+    for (const condition of conditionsOf.all) {
+      const entry = snapshot[condition];
+      if (entry !== undefined) this.#entries.set(condition, { ...entry });
+    }
   }
 
   /** Does what a service code asks and says what the handset shows. */

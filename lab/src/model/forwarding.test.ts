@@ -124,3 +124,27 @@ describe('where a call goes that was not answered', () => {
     expect(routeUnanswered(subscriber(), why, [])).toEqual({ kind: 'release', cause });
   });
 });
+
+describe('the carrier’s own voicemail', () => {
+  const voicemailNumber = '+14155559010';
+
+  it.each([
+    ['unreachable', { coverage: 'sim-out' } as const, 'unavailable'],
+    ['busy', { inCall: true }, 'user-busy'],
+  ])('takes calls when %s', (_, change, reason) => {
+    expect(routeArrival(subscriber({ ...change, voicemailNumber }), [])).toMatchObject({
+      diverted: { reason, to: voicemailNumber },
+    });
+  });
+
+  it('takes unanswered calls after the network’s time', () => {
+    const called = subscriber({ voicemailNumber });
+    expect(routeArrival(called, [])).toEqual({ kind: 'ring', noReplyMs: 20_000 });
+    expect(routeUnanswered(called, 'no-reply', [])).toMatchObject({ diverted: { to: voicemailNumber } });
+  });
+
+  it('stands back where something is registered', () => {
+    const called = subscriber({ coverage: 'off', voicemailNumber, forwarding: withAllConditional() });
+    expect(routeArrival(called, [])).toMatchObject({ diverted: { to: cNumber } });
+  });
+});

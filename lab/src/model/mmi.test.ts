@@ -69,3 +69,21 @@ describe('numbers', () => {
     expect(parseDialled('*#06#')).toEqual({ kind: 'imei' });
   });
 });
+
+describe('feature codes of a CDMA network (TIA-664)', () => {
+  it.each([
+    ['*714155559000', { procedure: 'register', service: 'all-conditional', number: '4155559000' }],
+    ['*71 (415) 555-9000', { procedure: 'register', service: 'all-conditional', number: '4155559000' }],
+    ['*72+14155559000', { procedure: 'register', service: 'unconditional', number: '+14155559000' }],
+    ['*73', { procedure: 'erase', service: 'all' }],
+  ])('%s', (typed, expected) => {
+    expect(parseDialled(typed, 'cdma')).toEqual({ kind: 'forwarding', ...expected });
+  });
+
+  it('knows no MMI codes, and a GSM network no feature codes', () => {
+    expect(parseDialled('**004*+14155559000#', 'cdma').kind).toBe('invalid');
+    expect(parseDialled('*714155559000').kind).toBe('invalid');
+    expect(parseDialled('*73').kind).toBe('invalid');
+    expect(parseDialled('4155550101', 'cdma')).toMatchObject({ kind: 'call', number: '4155550101' });
+  });
+});

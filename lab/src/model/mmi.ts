@@ -1,6 +1,9 @@
+import type { NetworkFamily } from './types.ts';
+
 /**
  * What a phone makes of the keys typed before the green button: a supplementary service code (3GPP TS 22.030
- * section 6.5.2) or a number to call. Pure text work; the switch decides whether it can be done.
+ * section 6.5.2; on CDMA networks a feature code, TIA-664) or a number to call. Pure text work; the switch decides
+ * whether it can be done.
  */
 
 /** Forwarding conditions as service codes name them (TS 22.030 annex B). */
@@ -48,14 +51,32 @@ const procedures: ReadonlyMap<string, ForwardingProcedure> = new Map([
 /** `procedure service-code [*SIA[*SIB[*SIC]]] #`, the form of every supplementary service code. */
 const serviceCode = /^(\*\*|\*#|##|\*|#)([0-9]{2,3})(?:\*([^#]*))?#$/;
 
+/** `*71` and `*72` with the number, `*73`. */
+const featureCode = /^\*7(?:([12])(\+?[0-9]{3,15})|3)$/;
+
 /** Reads what was typed. Spaces and separators people type are ignored. */
-export function parseDialled(typed: string): Dialled {
+export function parseDialled(typed: string, family: NetworkFamily = 'gsm'): Dialled {
   const text = typed.replace(/[\s().-]/g, '');
   if (text === '') return { kind: 'invalid', text: 'Nothing was dialled.' };
   if (text === '*#06#') return { kind: 'imei' };
+  if (family === 'cdma') return parseOnCdma(text);
   const code = serviceCode.exec(text);
   if (code !== null) return parseServiceCode(code);
   return parseCall(text);
+}
+
+/** *71: unanswered, busy and unreachable calls; *72: all calls; *73: none. */
+function parseOnCdma(text: string): Dialled {
+  const feature = featureCode.exec(text);
+  if (feature === null) {
+    return text.startsWith('*') || text.startsWith('#')
+      ? { kind: 'invalid', text: 'This network has no such code.' }
+      : parseCall(text);
+  }
+  const [, which, number] = feature;
+  if (number === undefined) return { kind: 'forwarding', procedure: 'erase', service: 'all' };
+  const service = which === '1' ? 'all-conditional' : 'unconditional';
+  return { kind: 'forwarding', procedure: 'register', service, number };
 }
 
 function parseServiceCode(match: RegExpExecArray): Dialled {

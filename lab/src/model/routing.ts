@@ -1,5 +1,5 @@
 import { causes } from './causes.ts';
-import type { ForwardingCondition, ForwardingTable } from './forwarding-table.ts';
+import { defaultNoReplySeconds, type ForwardingCondition, type ForwardingTable } from './forwarding-table.ts';
 import type { Cause, Coverage, Diverted, DivertReason } from './types.ts';
 
 /** What the switch knows of the called subscriber when a call comes for them. */
@@ -8,6 +8,8 @@ export interface CalledSubscriber {
   coverage: Coverage;
   inCall: boolean;
   forwarding: ForwardingTable;
+  /** The carrier's own voicemail takes what nothing else is registered for. */
+  voicemailNumber?: string | undefined;
 }
 
 export type RoutingDecision =
@@ -32,7 +34,9 @@ export function routeArrival(called: CalledSubscriber, already: readonly Diverte
   if (called.coverage !== 'covered') return divertOr(called, 'not-reachable', already, causes.absent);
   if (called.inCall) return divertOr(called, 'busy', already, causes.busy);
   const noReply = called.forwarding.active('no-reply');
-  return { kind: 'ring', noReplyMs: noReply === undefined ? ringLimitMs : noReply.noReplySeconds * 1000 };
+  if (noReply !== undefined) return { kind: 'ring', noReplyMs: noReply.noReplySeconds * 1000 };
+  const otherwise = called.voicemailNumber === undefined ? ringLimitMs : defaultNoReplySeconds * 1000;
+  return { kind: 'ring', noReplyMs: otherwise };
 }
 
 /** Where a call goes that the handset rang for in vain. Declining counts as busy (TS 22.082, "UDUB"). */
@@ -64,9 +68,9 @@ function divertOr(
   already: readonly Diverted[],
   otherwise: Cause,
 ): RoutingDecision {
-  const forwarding = called.forwarding.active(condition);
-  if (forwarding === undefined) return { kind: 'release', cause: otherwise };
+  const to = called.forwarding.active(condition)?.to ?? called.voicemailNumber;
+  if (to === undefined) return { kind: 'release', cause: otherwise };
   if (already.length >= maxDiversions) return { kind: 'release', cause: causes.tooManyDiversions };
-  const diverted = { number: called.number, reason: reasons[condition], to: forwarding.to };
+  const diverted = { number: called.number, reason: reasons[condition], to };
   return { kind: 'divert', diverted };
 }

@@ -1,20 +1,24 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type InboxSms, SmsCentre } from './sms-centre.ts';
 
 const number = '+14155550101';
+/** Of Ringthrough, at the carrier. */
+const ours = '+14155559001';
 
 function centre(reachable = true) {
   const state = { reachable, now: 1000 };
   const delivered: InboxSms[] = [];
   const options = {
     now: () => state.now,
-    reach: (to: string) =>
-      (to !== number ? 'unknown' : state.reachable ? 'reachable' : 'unreachable') as Reach,
+    reach: (to: string): Reach => {
+      if (to === ours) return 'elsewhere';
+      return to !== number ? 'unknown' : state.reachable ? 'reachable' : 'unreachable';
+    },
     onDelivered: (_: string, sms: InboxSms) => void delivered.push(sms),
   };
   return { state, delivered, options, centre: new SmsCentre(options) };
 }
-type Reach = 'unknown' | 'reachable' | 'unreachable';
+type Reach = 'unknown' | 'reachable' | 'unreachable' | 'elsewhere';
 
 const sms = { id: 'one', from: 'Ringthrough', to: number, text: 'hello' };
 
@@ -30,13 +34,13 @@ it('keeps a message until the handset is reachable and delivers it once', () => 
   const { centre: smsCentre, state } = centre(false);
   smsCentre.accept(sms);
   expect(smsCentre.inbox(number)).toEqual([]);
-  expect(smsCentre.waitingFor(number)).toBe(1);
+  expect(smsCentre.waitingFor(number)).toHaveLength(1);
   state.reachable = true;
   state.now = 5000;
   smsCentre.deliverWaiting(number);
   smsCentre.deliverWaiting(number);
   expect(smsCentre.inbox(number)).toMatchObject([{ acceptedAt: 1000, deliveredAt: 5000 }]);
-  expect(smsCentre.waitingFor(number)).toBe(0);
+  expect(smsCentre.waitingFor(number)).toHaveLength(0);
 });
 
 it('takes the same id once, before and after delivery', () => {
@@ -72,4 +76,44 @@ it('shows the newest message first and empties on request', () => {
   expect(smsCentre.inbox(number).map((one) => one.id)).toEqual(['two', 'one']);
   smsCentre.clearInbox(number);
   expect(smsCentre.inbox(number)).toEqual([]);
+});
+
+describe('the list of SMS', () => {
+  it('tells where each has got to, and of its receipt', () => {
+    const { centre: smsCentre, state } = centre(false);
+    smsCentre.accept({ ...sms, receipt: true });
+    expect(smsCentre.records()).toMatchObject([{ id: 'one', state: 'stored', receipt: 'asked' }]);
+    state.reachable = true;
+    state.now = 7000;
+    smsCentre.deliverWaiting(number);
+    smsCentre.receiptReturned('one');
+    expect(smsCentre.record('one')).toMatchObject({
+      state: 'delivered',
+      deliveredAt: 7000,
+      receipt: 'returned',
+    });
+  });
+
+  it('has what handsets send: to Ringthrough, kept until it is taken, and to nobody', () => {
+    const { centre: smsCentre } = centre();
+    expect(smsCentre.accept({ ...sms, to: ours, origin: 'handset' })).toBe('accepted');
+    expect(smsCentre.waitingFor(ours)).toHaveLength(1);
+    smsCentre.delivered('one');
+    smsCentre.delivered('one');
+    expect(smsCentre.waitingFor(ours)).toEqual([]);
+    const lost = { ...sms, id: 'two', to: '+19995550000', origin: 'handset' as const };
+    expect(smsCentre.accept(lost)).toBe('unknown-number');
+    expect(smsCentre.records().map(({ id, state }) => [id, state])).toEqual([
+      ['two', 'failed'],
+      ['one', 'delivered'],
+    ]);
+  });
+
+  it('comes back after a restart, also from a file that has none', () => {
+    const first = centre(false);
+    first.centre.accept(sms);
+    const { records, ...older } = first.centre.snapshot();
+    expect(new SmsCentre({ ...first.options, snapshot: { ...older, records } }).records()).toHaveLength(1);
+    expect(new SmsCentre({ ...first.options, snapshot: older }).waitingFor(number)).toHaveLength(1);
+  });
 });

@@ -1,7 +1,19 @@
 /** Words and shapes the whole lab shares. Numbers are E.164 with `+`; times are unix milliseconds. */
 
-/** What the radio side of a handset can do, apart from being in a call. */
-export type Coverage = 'covered' | 'no-coverage' | 'off';
+/** What the radio side of a handset can do, apart from being in a call. Only `covered` has a network. */
+export const coverages = ['covered', 'no-coverage', 'roaming-off', 'sim-out', 'off'] as const;
+export type Coverage = (typeof coverages)[number];
+
+/** GSM networks take MMI codes (3GPP TS 22.030), CDMA networks feature codes (TIA-664). */
+export type NetworkFamily = 'gsm' | 'cdma';
+
+/** How a carrier's machines towards Ringthrough are doing, the switch apart. */
+export interface CarrierCondition {
+  /** Its SMS centre: takes everything, says that it has too much, or is not there. */
+  sms: 'up' | 'throttled' | 'down';
+  /** Where forwarding is switched from outside. */
+  provisioning: 'up' | 'down';
+}
 
 /** Why a switch diverts a call: RFC 5806 section 4.3 `diversion-reason` values. */
 export type DivertReason = 'unconditional' | 'user-busy' | 'no-answer' | 'unavailable';
@@ -32,6 +44,8 @@ export interface HandsetOptions {
   owner: string;
   /** `own`: a SIM of the person who tries Ringthrough; `caller`: somebody who calls them. */
   role: HandsetRole;
+  /** At the first start; default `covered`. */
+  coverage?: Coverage;
 }
 
 export interface CarrierOptions {
@@ -41,10 +55,16 @@ export interface CarrierOptions {
   country: string;
   /** Country calling code with `+`, to complete numbers dialled in national form. */
   prefix: string;
+  /** Default: `gsm`. */
+  family?: NetworkFamily;
   /** The routing number whose calls leave over this carrier's trunk to Ringthrough. */
   cNumber: string;
   /** Further numbers whose calls leave over the trunk, such as the one that takes missed calls. */
   serviceNumbers?: readonly string[];
+  /** What handsets send there goes to Ringthrough. */
+  smsNumber?: string;
+  /** The carrier's own voicemail; absent: it has none. */
+  voicemailNumber?: string;
   /** Whether its switch hands user-to-user information on over a forwarding (RFC 7433); many do not. Default: true. */
   keepsUserToUser?: boolean;
   /** UDP port of the switch; 0 takes any free one. */

@@ -27,15 +27,24 @@ export class Calls {
   /** Newest last. */
   readonly #byId = new Map<string, LabCall>();
   readonly #ringbacks = new Map<string, RingbackTone>();
+  readonly #toGiveUp = new Map<LabCall, number>();
+  readonly #timers = new Set<NodeJS.Timeout>();
   readonly #pacer = new Pacer(() => this.#tick());
   readonly #world: CallWorld;
 
-  constructor(parts: { hub: Hub; ladder: Ladder; handsets: Handsets; carriers: Carriers }) {
+  constructor(parts: {
+    hub: Hub;
+    ladder: Ladder;
+    handsets: Handsets;
+    carriers: Carriers;
+    /** What the carriers' own voicemail says. */
+    greeting: () => Int16Array;
+  }) {
     this.#hub = parts.hub;
     this.#ladder = parts.ladder;
     this.#handsets = parts.handsets;
     this.#carriers = parts.carriers;
-    this.#world = this.#createWorld();
+    this.#world = this.#createWorld(parts.greeting);
   }
 
   /** Oldest first. */
@@ -61,14 +70,20 @@ export class Calls {
     return this.find(call.id);
   }
 
-  /** A handset dials a number. @throws LabError `handset-busy`, `bad-number` */
-  start(caller: Handset, typed: string, withholdNumber: boolean): LabCall {
+  /**
+   * A handset dials a number.
+   * @param ringMs a missed call: the caller hangs up when it has rung for so long
+   * @throws LabError `handset-busy`, `bad-number`
+   */
+  start(caller: Handset, typed: string, withholdNumber: boolean, ringMs?: number): LabCall {
     if (caller.inCall) throw new LabError('handset-busy', 'The handset is in a call.');
     const { options } = this.#carriers.find(caller.carrierId);
     const called = toE164(typed, options.prefix);
     if (called === undefined) throw new LabError('bad-number', 'This is no number that can be dialled.');
     caller.screen = undefined;
-    return this.#begin(options, { caller, called, withholdNumber });
+    const call = this.#begin(options, { caller, called, withholdNumber });
+    if (ringMs !== undefined) this.#giveUpAfter(call, ringMs);
+    return call;
   }
 
   /**
@@ -111,10 +126,12 @@ export class Calls {
   /** Ends every call towards the far end. */
   close(): void {
     for (const call of this.#byId.values()) call.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
     this.#pacer.stop();
   }
 
-  #createWorld(): CallWorld {
+  #createWorld(greeting: () => Int16Array): CallWorld {
     return {
       ladder: this.#ladder,
       now: Date.now,
@@ -130,12 +147,16 @@ export class Calls {
         return () => clearTimeout(timer);
       },
       changed: () => this.#changed(),
+      greeting,
+      voicemailLeft: (subscriber, message) => this.#handsets.voicemailLeft(subscriber, message),
     };
   }
 
   #destination(number: string): Destination {
     const handset = this.#handsets.get(number);
     if (handset !== undefined) return { kind: 'subscriber', handset };
+    const mailbox = this.#carriers.byVoicemailNumber(number);
+    if (mailbox !== undefined) return { kind: 'voicemail', carrierId: mailbox.options.id };
     const carrier = this.#carriers.byTrunkNumber(number);
     return carrier === undefined ? { kind: 'nowhere' } : { kind: 'trunk', carrierId: carrier.options.id };
   }
@@ -156,6 +177,25 @@ export class Calls {
     return call;
   }
 
+  #giveUpAfter(call: LabCall, ringMs: number): void {
+    this.#toGiveUp.set(call, ringMs);
+    this.#changed();
+  }
+
+  /** Missed calls: hung up a while after they began to ring, wherever they are by then. */
+  #armGiveUps(): void {
+    for (const [call, ringMs] of this.#toGiveUp) {
+      if (call.state === 'setup') continue;
+      this.#toGiveUp.delete(call);
+      if (call.state === 'ended') continue;
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        call.hangUp(call.caller.number);
+      }, ringMs);
+      this.#timers.add(timer);
+    }
+  }
+
   #tick(): void {
     for (const call of this.#byId.values()) {
       const ringback = this.#ringbacks.get(call.id);
@@ -168,6 +208,7 @@ export class Calls {
     for (const id of this.#ringbacks.keys()) {
       if (!live.some((call) => call.id === id)) this.#ringbacks.delete(id);
     }
+    this.#armGiveUps();
     if (live.length > 0) this.#pacer.start();
     else this.#pacer.stop();
     this.#hub.changed();

@@ -1,7 +1,7 @@
 import type { TrunkOrigin } from '../call/trunk-origin.ts';
 import type { Ladder } from '../ladder.ts';
 import { LabError } from '../model/errors.ts';
-import type { CarrierOptions, RedirectionHeaders } from '../model/types.ts';
+import type { CarrierCondition, CarrierOptions, RedirectionHeaders } from '../model/types.ts';
 import { Switch } from '../switch/switch.ts';
 import type { TrunkArrivalRequest } from '../switch/trunk-arrival.ts';
 import { type CarrierView, carrierView } from '../views.ts';
@@ -10,6 +10,7 @@ import type { Hub } from './hub.ts';
 export interface Carrier {
   readonly options: CarrierOptions;
   redirection: RedirectionHeaders;
+  condition: CarrierCondition;
   readonly switch: Switch;
 }
 
@@ -36,6 +37,7 @@ export interface CarriersOptions {
 export class Carriers {
   readonly #hub: Hub;
   readonly #byId = new Map<string, Carrier>();
+  readonly #listeners = new Set<(carrier: Carrier) => void>();
 
   constructor({ hub, host, server, ladder, carriers, redirection, onCall }: CarriersOptions) {
     this.#hub = hub;
@@ -43,6 +45,7 @@ export class Carriers {
       this.#byId.set(options.id, {
         options,
         redirection: redirection[options.id] ?? options.redirection,
+        condition: { sms: 'up', provisioning: 'up' },
         switch: new Switch({
           carrier: options,
           host,
@@ -83,23 +86,52 @@ export class Carriers {
     );
   }
 
+  /** The carrier whose own voicemail has this number. */
+  byVoicemailNumber(number: string): Carrier | undefined {
+    return this.all().find(({ options }) => options.voicemailNumber === number);
+  }
+
+  /** The carrier that hands SMS for this number to Ringthrough. */
+  bySmsNumber(number: string): Carrier | undefined {
+    return this.all().find(({ options }) => options.smsNumber === number);
+  }
+
+  /** Puts its machines in order or out of it; `listener`s of `onCondition` hear of it. */
+  setCondition(id: string, change: Partial<CarrierCondition>): void {
+    const carrier = this.find(id);
+    carrier.condition = { ...carrier.condition, ...change };
+    for (const listener of this.#listeners) listener(carrier);
+    this.#hub.changed();
+  }
+
+  /** Calls `listener` with each carrier whose machines went out of order or back; returns how to stop. */
+  onCondition(listener: (carrier: Carrier) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws LabError `unknown-carrier` */
+  view(id: string): CarrierView {
+    return this.#view(this.find(id));
+  }
+
   views(): CarrierView[] {
     return this.all().map((carrier) => this.#view(carrier));
   }
 
-  setRedirection(id: string, redirection: RedirectionHeaders): CarrierView {
+  setRedirection(id: string, redirection: RedirectionHeaders): void {
     const carrier = this.find(id);
     carrier.redirection = redirection;
     this.#hub.persist();
     this.#hub.changed();
-    return this.#view(carrier);
   }
 
   snapshot(): Record<string, RedirectionHeaders> {
     return Object.fromEntries(this.all().map(({ options, redirection }) => [options.id, redirection]));
   }
 
-  #view({ options, redirection, switch: { address } }: Carrier): CarrierView {
-    return carrierView(options, redirection, address);
+  #view(carrier: Carrier): CarrierView {
+    const { options, redirection, condition } = carrier;
+    return carrierView(options, { redirection, condition, sip: carrier.switch.address });
   }
 }
