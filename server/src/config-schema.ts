@@ -116,7 +116,16 @@ const accounts = z.strictObject({
   argon2MemoryKib: z.int().min(8192).default(19_456).describe('Cost of a password hash'),
   argon2Passes: positive.default(2).describe('The same'),
   passwordHashesAtOnce: positive.default(2).describe('Others wait: calls need the processor too'),
+  accessTokenMinutes: seconds.default(15).describe('Then the client asks for the next one'),
+  refreshGraceSeconds: z
+    .number()
+    .min(0)
+    .default(60)
+    .describe('An exchanged refresh token is good again for so long: another tab may have it, too'),
   sessionLifetimeDays: seconds.default(180).describe('Since it was last used'),
+  numberlessKeptDays: seconds
+    .default(180)
+    .describe('An account whose last number went to another one, and that nobody is logged in to'),
   maxDevicesPerAccount: positive.default(20).describe('An idle browser makes room for a new one'),
   maxNumbersPerAccount: positive.default(20).describe('Primary and secondary'),
 });

@@ -1,28 +1,39 @@
 import type { Fabric } from '../fabric/index.ts';
 import { Problem } from '../problem.ts';
 import { newId, type Store } from '../store/index.ts';
+import { Closing } from './closing.ts';
 import { type CreatedDevice, Devices, type NewDevice } from './devices.ts';
 import { Notices } from './notices.ts';
-import { type Claim, Numbers } from './numbers.ts';
-import { type Argon2Options, PasswordHasher } from './password-hasher.ts';
-import { checkPassword } from './password-rules.ts';
-import { Sessions } from './sessions.ts';
+import { type Claim, Numbers, ownerOf } from './numbers.ts';
+import type { Argon2Options } from './password-hasher.ts';
+import { Passwords } from './passwords.ts';
+import { Sessions, type Tokens } from './sessions.ts';
 
 export interface AccountsOptions {
   store: Store;
   fabric: Fabric;
   argon2: Argon2Options;
   password: { minLength: number; maxLength: number };
-  sessionLifetimeMs: number;
+  sessions: {
+    /** Derives tokens from the ones before. */
+    key: Buffer;
+    accessLifetimeMs: number;
+    /** Since it was last refreshed. */
+    lifetimeMs: number;
+    /** How long an exchanged refresh token is good again, for another tab. */
+    graceMs: number;
+  };
   maxDevicesPerAccount: number;
   maxNumbersPerAccount: number;
+  /** How long an account is kept that has no number, and no session that could link one. */
+  numberlessKeptMs: number;
   now?: () => number;
 }
 
-/** Logged in: whose account, on which new device, with which session token. */
+/** Logged in: whose account, on which new device, with which tokens. */
 export interface LoggedIn extends CreatedDevice {
   accountId: string;
-  token: string;
+  tokens: Tokens;
 }
 
 /** Accounts: how they come to be and how one gets into them. Their parts are members. */
@@ -31,18 +42,17 @@ export class Accounts {
   readonly devices: Devices;
   readonly sessions: Sessions;
   readonly notices: Notices;
-  readonly #options: AccountsOptions;
+  readonly closing: Closing;
   readonly #store: Store;
-  readonly #hasher: PasswordHasher;
+  readonly #passwords: Passwords;
   readonly #now: () => number;
 
   constructor(options: AccountsOptions) {
-    const { store, fabric } = options;
+    const { store, fabric, argon2, numberlessKeptMs } = options;
     const now = options.now ?? Date.now;
-    this.#options = options;
     this.#store = store;
     this.#now = now;
-    this.#hasher = new PasswordHasher(options.argon2);
+    this.#passwords = new Passwords({ store, argon2, ...options.password });
     this.notices = new Notices({ store, fabric, now });
     this.numbers = new Numbers({
       store,
@@ -52,7 +62,16 @@ export class Accounts {
       now,
     });
     this.devices = new Devices({ store, fabric, maxPerAccount: options.maxDevicesPerAccount, now });
-    this.sessions = new Sessions({ store, lifetimeMs: options.sessionLifetimeMs, now });
+    this.sessions = new Sessions({ store, ...options.sessions, notices: this.notices, now });
+    const { devices } = this;
+    this.closing = new Closing({
+      store,
+      fabric,
+      devices,
+      passwords: this.#passwords,
+      numberlessKeptMs,
+      now,
+    });
   }
 
   /**
@@ -60,14 +79,11 @@ export class Accounts {
    * @throws Problem of the claim, `weak-password`
    */
   async signUp(request: { claim: Claim; password: string; device: NewDevice }): Promise<LoggedIn> {
-    const { minLength: min, maxLength: max } = this.#options.password;
-    // Before the costly hash, and again with the number once the proof says which it is.
-    checkPassword(request.password, { min, max, number: '' });
-    const passwordHash = await this.#hasher.hash(request.password);
+    const passwordHash = await this.#passwords.hash(request.password);
     const accountId = newId();
     const { loggedIn, loser } = await this.#store.transaction().execute(async (trx) => {
       const proved = await request.claim(trx);
-      checkPassword(request.password, { min, max, number: proved.number });
+      this.#passwords.check(request.password, proved.number);
       await trx
         .insertInto('accounts')
         .values({ id: accountId, password_hash: passwordHash, created_at: this.#now() })
@@ -84,20 +100,18 @@ export class Accounts {
    * @throws Problem `wrong-credentials`, `too-many-devices`
    */
   async logIn(request: { number: string; password: string; device: NewDevice }): Promise<LoggedIn> {
-    const row = await this.#store
-      .selectFrom('numbers')
-      .innerJoin('accounts', 'accounts.id', 'numbers.account_id')
-      .select(['accounts.id', 'password_hash'])
-      .where('e164', '=', request.number)
-      .executeTakeFirst();
-    const right = await this.#hasher.verify(request.password, row?.password_hash);
-    if (!row || !right) {
-      throw new Problem('wrong-credentials', 'Check the number and the password, or log in with a code.');
-    }
-    if (this.#hasher.outdated(row.password_hash)) await this.#rehash(row.id, request.password);
-    return this.#announced(
-      await this.#store.transaction().execute((trx) => this.#enter(trx, row.id, request.device)),
-    );
+    const { number, password, device } = request;
+    const row = await credentialsOf(this.#store, number);
+    const right = await this.#passwords.verify(password, row?.password_hash);
+    if (!row || !right) throw wrongCredentials();
+    const loggedIn = await this.#store.transaction().execute(async (trx) => {
+      // While it was verified the password may have been changed, or the number have moved.
+      const still = await credentialsOf(trx, number);
+      if (still?.password_hash !== row.password_hash) throw wrongCredentials();
+      return this.#enter(trx, row.id, device);
+    });
+    await this.#passwords.refresh(row.id, password, row.password_hash);
+    return this.#announced(loggedIn);
   }
 
   /**
@@ -107,15 +121,82 @@ export class Accounts {
   async logInWithProof(request: { claim: Claim; device: NewDevice }): Promise<LoggedIn> {
     const loggedIn = await this.#store.transaction().execute(async (trx) => {
       const { number } = await request.claim(trx);
-      const row = await trx
-        .selectFrom('numbers')
-        .select('account_id')
-        .where('e164', '=', number)
-        .executeTakeFirst();
-      if (!row) throw new Problem('no-account', 'Sign up with this number instead.');
-      return this.#enter(trx, row.account_id, request.device);
+      return this.#enter(trx, await accountOf(trx, number), request.device);
     });
     return this.#announced(loggedIn);
+  }
+
+  /**
+   * The next tokens for a refresh token. One that was exchanged before ends the session and signs its device out.
+   * @throws Problem `not-logged-in`
+   */
+  async refresh(refreshToken: string): Promise<Tokens> {
+    const result = await this.sessions.refresh(refreshToken);
+    if (result.kind === 'refreshed') return result.tokens;
+    if (result.kind === 'reused') {
+      const { accountId, deviceId } = result.session;
+      this.devices.announceRemoval(accountId, deviceId);
+      this.notices.announce(accountId, 'session-revoked');
+    }
+    throw new Problem('not-logged-in', 'The session is over: log in again.');
+  }
+
+  /**
+   * Sets another password. The other devices stay, or are signed out.
+   * @returns how many were signed out
+   * @throws Problem `wrong-password`, `weak-password`
+   */
+  async changePassword(request: {
+    accountId: string;
+    deviceId: string;
+    current: string;
+    password: string;
+    signOutOthers: boolean;
+  }): Promise<number> {
+    const { accountId, deviceId, password } = request;
+    const old = await this.#passwords.confirm(accountId, request.current);
+    for (const { number } of await this.numbers.list(accountId)) this.#passwords.check(password, number);
+    const hash = await this.#passwords.hash(password);
+    const removed = await this.#store.transaction().execute(async (trx) => {
+      const replaced = await this.#passwords.replace(trx, accountId, { old, hash });
+      // Somebody else was quicker: the current one is another by now.
+      if (!replaced) throw new Problem('wrong-password');
+      return request.signOutOthers ? this.devices.removeOthers(trx, accountId, deviceId) : [];
+    });
+    for (const id of removed) this.devices.announceRemoval(accountId, id);
+    return removed.length;
+  }
+
+  /**
+   * A new password for the account of a number that was proved again. All devices are signed out unless they are kept.
+   * @throws Problem of the claim, `no-account`, `weak-password`, `too-many-devices`
+   */
+  async resetPassword(request: {
+    claim: Claim;
+    password: string;
+    device: NewDevice;
+    keepDevices: boolean;
+  }): Promise<LoggedIn> {
+    const password_hash = await this.#passwords.hash(request.password);
+    const { loggedIn, removed } = await this.#store.transaction().execute(async (trx) => {
+      const { number } = await request.claim(trx);
+      this.#passwords.check(request.password, number);
+      const accountId = await accountOf(trx, number);
+      await trx.updateTable('accounts').set({ password_hash }).where('id', '=', accountId).execute();
+      const removed = request.keepDevices ? [] : await this.devices.removeOthers(trx, accountId);
+      await this.notices.add(trx, accountId, { code: 'password-reset', data: { number } });
+      return { loggedIn: await this.#enter(trx, accountId, request.device), removed };
+    });
+    const { accountId } = loggedIn;
+    for (const id of removed) this.devices.announceRemoval(accountId, id);
+    this.notices.announce(accountId, 'password-reset');
+    return this.#announced(loggedIn);
+  }
+
+  /** Throws out what nobody can use any more; called now and then. */
+  async sweep(): Promise<void> {
+    await this.devices.sweep();
+    await this.closing.sweep();
   }
 
   /** @throws Problem `not-logged-in` when the account is gone */
@@ -131,21 +212,33 @@ export class Accounts {
 
   async #enter(trx: Store, accountId: string, device: NewDevice): Promise<LoggedIn> {
     const created = await this.devices.create(accountId, device, trx);
-    const token = await this.sessions.create({ accountId, deviceId: created.device.id }, trx);
-    return { ...created, accountId, token };
+    const { tokens, session } = await this.sessions.create(created.device.id, trx);
+    return { ...created, device: { ...created.device, session }, accountId, tokens };
   }
 
   #announced(loggedIn: LoggedIn): LoggedIn {
     this.devices.announceRemoval(loggedIn.accountId, loggedIn.evicted);
     return loggedIn;
   }
-
-  async #rehash(accountId: string, password: string): Promise<void> {
-    const passwordHash = await this.#hasher.hash(password);
-    await this.#store
-      .updateTable('accounts')
-      .set({ password_hash: passwordHash })
-      .where('id', '=', accountId)
-      .execute();
-  }
 }
+
+async function credentialsOf(
+  store: Store,
+  number: string,
+): Promise<{ id: string; password_hash: string } | undefined> {
+  return store
+    .selectFrom('numbers')
+    .innerJoin('accounts', 'accounts.id', 'numbers.account_id')
+    .select(['accounts.id', 'password_hash'])
+    .where('e164', '=', number)
+    .executeTakeFirst();
+}
+
+async function accountOf(trx: Store, number: string): Promise<string> {
+  const owner = await ownerOf(trx, number);
+  if (owner === undefined) throw new Problem('no-account', 'Sign up with this number instead.');
+  return owner;
+}
+
+const wrongCredentials = (): Problem =>
+  new Problem('wrong-credentials', 'Check the number and the password, or log in with a code.');

@@ -18,6 +18,16 @@ export interface Device {
   registered: boolean;
   /** Unix milliseconds; undefined before the first request or registration. */
   lastSeenAt: number | undefined;
+  /** The login of a browser; softphones have none. */
+  session: DeviceSession | undefined;
+}
+
+/** Unix milliseconds. */
+export interface DeviceSession {
+  createdAt: number;
+  lastUsedAt: number;
+  /** Unless it is used before. */
+  expiresAt: number;
 }
 
 export interface CreatedDevice {
@@ -64,7 +74,7 @@ export class Devices {
       .values({ id, account_id: accountId, ...device, ...stored, created_at: now, last_seen_at: seen })
       .execute();
     return {
-      device: { id, ...device, registered: false, lastSeenAt: seen ?? undefined },
+      device: { id, ...device, registered: false, lastSeenAt: seen ?? undefined, session: undefined },
       sip: shown,
       evicted,
     };
@@ -74,7 +84,11 @@ export class Devices {
     const now = this.#now();
     const rows = await this.#store
       .selectFrom('devices')
+      .leftJoin('sessions', (join) =>
+        join.onRef('sessions.device_id', '=', 'devices.id').on('sessions.expires_at', '>', now),
+      )
       .select(['id', 'name', 'system', 'kind', 'last_seen_at'])
+      .select(['sessions.created_at as began_at', 'last_used_at', 'expires_at'])
       .select((device) =>
         device
           .exists(
@@ -88,13 +102,17 @@ export class Devices {
           .as('registered'),
       )
       .where('account_id', '=', accountId)
-      .orderBy('created_at')
+      .orderBy('devices.created_at')
       .orderBy('id')
       .execute();
-    return rows.map(({ last_seen_at, registered, ...row }) => ({
+    return rows.map(({ last_seen_at, registered, began_at, last_used_at, expires_at, ...row }) => ({
       ...row,
       registered: Boolean(registered),
       lastSeenAt: last_seen_at ?? undefined,
+      session:
+        began_at === null || last_used_at === null || expires_at === null
+          ? undefined
+          : { createdAt: began_at, lastUsedAt: last_used_at, expiresAt: expires_at },
     }));
   }
 
@@ -110,6 +128,49 @@ export class Devices {
       .executeTakeFirst();
     if (result.numDeletedRows === 0n) throw new Problem('no-such-device');
     this.announceRemoval(accountId, deviceId);
+  }
+
+  /**
+   * All devices of an account, but one if it is named, inside the caller's transaction; `announceRemoval` after the commit.
+   * @returns their ids
+   */
+  async removeOthers(trx: Store, accountId: string, keep?: string): Promise<string[]> {
+    const rows = await trx
+      .deleteFrom('devices')
+      .where('account_id', '=', accountId)
+      .$if(keep !== undefined, (query) => query.where('id', '<>', keep ?? ''))
+      .returning('id')
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
+  /** @returns how many were signed out */
+  async signOutOthers(accountId: string, keep: string): Promise<number> {
+    const removed = await this.removeOthers(this.#store, accountId, keep);
+    for (const id of removed) this.announceRemoval(accountId, id);
+    return removed.length;
+  }
+
+  /** Browsers whose session has expired, or that never come back for another reason: nobody can use them again. */
+  async sweep(): Promise<void> {
+    const now = this.#now();
+    const gone = await this.#store
+      .deleteFrom('devices')
+      .where('kind', '=', 'web')
+      .where((device) =>
+        device.not(
+          device.exists(
+            device
+              .selectFrom('sessions')
+              .select('sessions.device_id')
+              .whereRef('sessions.device_id', '=', 'devices.id')
+              .where('sessions.expires_at', '>', now),
+          ),
+        ),
+      )
+      .returning(['id', 'account_id'])
+      .execute();
+    for (const { id, account_id } of gone) this.announceRemoval(account_id, id);
   }
 
   announceRemoval(accountId: string, deviceId: string | undefined): void {

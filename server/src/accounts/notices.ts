@@ -14,9 +14,17 @@ export interface Notice {
 /**
  * `number-lost`: another account validated one of this account's numbers (data: number). `carrier-voicemail`: the carrier
  * of a number takes its calls away while the devices ring (data: number). `forwarding-failed`: a carrier did not switch
- * the forwarding on (data: number). `forwarding-lost`: a carrier has dropped it (data: number).
+ * the forwarding on (data: number). `forwarding-lost`: a carrier has dropped it (data: number). `password-reset`: somebody
+ * proved a number of the account and set a new password (data: number). `session-revoked`: the login of a device was used
+ * from two places, and the device was signed out (data: device, its name).
  */
-export type NoticeCode = 'number-lost' | 'carrier-voicemail' | 'forwarding-failed' | 'forwarding-lost';
+export type NoticeCode =
+  | 'number-lost'
+  | 'carrier-voicemail'
+  | 'forwarding-failed'
+  | 'forwarding-lost'
+  | 'password-reset'
+  | 'session-revoked';
 
 const shownAtOnce = 100;
 

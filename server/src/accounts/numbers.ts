@@ -29,7 +29,10 @@ export interface NumbersOptions {
   now: () => number;
 }
 
-/** Linking and delinking numbers. The database keeps: one account per number, one primary per account at most. */
+/**
+ * Linking and delinking numbers. The database keeps, too: one account per number, one primary in every account that has
+ * numbers, and no account that gives its last number away by itself.
+ */
 export class Numbers {
   readonly #options: NumbersOptions;
 
@@ -104,10 +107,13 @@ export class Numbers {
     this.#options.fabric.publish('account.changed', { accountId: loser });
   }
 
-  /** @throws Problem `no-such-number`, `primary-number` */
+  /** @throws Problem `no-such-number`, `last-number`, `primary-number` */
   async delink(accountId: string, number: string): Promise<void> {
     await this.#options.store.transaction().execute(async (trx) => {
       const row = await own(trx, accountId, number);
+      if (!(await hasOthers(trx, accountId, number))) {
+        throw new Problem('last-number', 'Link another number first, or close the account.');
+      }
       if (row.is_primary === 1) {
         throw new Problem('primary-number', 'Make another of your numbers the primary one first.');
       }
@@ -141,25 +147,44 @@ export class Numbers {
   /** The old owner keeps the account: its oldest other number, if any, becomes the primary. */
   async #takeAway(trx: Store, number: string): Promise<string | undefined> {
     const row = await trx
-      .deleteFrom('numbers')
+      .selectFrom('numbers')
+      .select(['account_id', 'is_primary'])
       .where('e164', '=', number)
-      .returning(['account_id', 'is_primary'])
       .executeTakeFirst();
     if (!row) return undefined;
-    if (row.is_primary === 1) {
-      const next = await trx
-        .selectFrom('numbers')
-        .select('e164')
-        .where('account_id', '=', row.account_id)
-        .orderBy('validated_at')
-        .executeTakeFirst();
-      if (next) {
-        await trx.updateTable('numbers').set({ is_primary: 1 }).where('e164', '=', next.e164).execute();
-      }
+    const accountId = row.account_id;
+    const next = await trx
+      .selectFrom('numbers')
+      .select('e164')
+      .where('account_id', '=', accountId)
+      .where('e164', '<>', number)
+      .orderBy('validated_at')
+      .orderBy('e164')
+      .executeTakeFirst();
+    if (!next) {
+      await trx
+        .updateTable('accounts')
+        .set({ numberless_since: this.#options.now() })
+        .where('id', '=', accountId)
+        .execute();
     }
-    await this.#options.notices.add(trx, row.account_id, { code: 'number-lost', data: { number } });
-    return row.account_id;
+    await trx.deleteFrom('numbers').where('e164', '=', number).execute();
+    if (next && row.is_primary === 1) {
+      await trx.updateTable('numbers').set({ is_primary: 1 }).where('e164', '=', next.e164).execute();
+    }
+    await this.#options.notices.add(trx, accountId, { code: 'number-lost', data: { number } });
+    return accountId;
   }
+}
+
+async function hasOthers(trx: Store, accountId: string, number: string): Promise<boolean> {
+  const other = await trx
+    .selectFrom('numbers')
+    .select('e164')
+    .where('account_id', '=', accountId)
+    .where('e164', '<>', number)
+    .executeTakeFirst();
+  return other !== undefined;
 }
 
 async function own(trx: Store, accountId: string, number: string): Promise<{ is_primary: number }> {
@@ -171,4 +196,14 @@ async function own(trx: Store, accountId: string, number: string): Promise<{ is_
     .executeTakeFirst();
   if (!row) throw new Problem('no-such-number');
   return row;
+}
+
+/** Whose number it is; undefined: nobody's. */
+export async function ownerOf(store: Store, number: string): Promise<string | undefined> {
+  const row = await store
+    .selectFrom('numbers')
+    .select('account_id')
+    .where('e164', '=', number)
+    .executeTakeFirst();
+  return row?.account_id;
 }

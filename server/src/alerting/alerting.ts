@@ -77,6 +77,7 @@ export class Alerting {
       if (await this.#voicemails.has(note.id)) await this.#files.settle(note.id);
       else if (await this.#recover(note, audio)) stored += 1;
     }
+    await this.discard();
     return stored;
   }
 
@@ -130,6 +131,14 @@ export class Alerting {
     const done = await this.#voicemails.setHeard(accountId, voicemailId, heard ? this.#options.now() : null);
     if (done) this.#options.fabric.publish('voicemail.changed', { accountId, voicemailId });
     return done;
+  }
+
+  /** Deletes the audio of messages whose rows went with their account. */
+  async discard(): Promise<void> {
+    for (const id of await this.#voicemails.discarded()) {
+      await this.#files.discard(id);
+      await this.#voicemails.forget(id);
+    }
   }
 
   /** Row and audio. False when the account has no such message. */

@@ -130,6 +130,16 @@ export class Voicemails {
     return numUpdatedRows === 1n;
   }
 
+  /** Messages of closed accounts whose audio is still to be deleted; `forget` when it is. */
+  async discarded(): Promise<string[]> {
+    const rows = await this.#store.selectFrom('discarded_voicemails').select('id').execute();
+    return rows.map(({ id }) => id);
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.#store.deleteFrom('discarded_voicemails').where('id', '=', id).execute();
+  }
+
   async delete(accountId: string, id: string): Promise<boolean> {
     const { numDeletedRows } = await this.#store
       .deleteFrom('voicemails')

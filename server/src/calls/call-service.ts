@@ -128,6 +128,10 @@ export class CallService {
       fabric.subscribe('device.unregistered', ({ accountId, deviceId, why }) =>
         this.#deviceChanged(accountId, deviceId, why),
       ),
+      fabric.subscribe('device.removed', ({ accountId, deviceId }) => this.#signedOut(accountId, deviceId)),
+      fabric.subscribe('account.closed', ({ accountId }) => {
+        for (const call of this.#byAccount.get(accountId) ?? []) void call.shutdown();
+      }),
     ];
   }
 
@@ -342,6 +346,12 @@ export class CallService {
     };
     this.#options.log.info({ carrierId: trunk.id, cause }, 'call refused');
     return this.#records.refused(record, outcome, cause);
+  }
+
+  /** Also what is not registered any more may still be talking. */
+  #signedOut(accountId: string, deviceId: string): void {
+    this.#echoing.get(deviceId)?.abort();
+    for (const call of this.#byAccount.get(accountId) ?? []) call.deviceChanged(deviceId, [], 'removed');
   }
 
   #deviceChanged(accountId: string, deviceId: string, why?: DeviceLoss): void {

@@ -5,6 +5,8 @@ export interface FabricEvents {
   /** The device was signed out or deleted: its bindings and sessions end now. */
   'device.removed': { accountId: string; deviceId: string };
   'account.changed': { accountId: string };
+  /** It is gone, with all that was of it; `device.removed` came for each of its devices. */
+  'account.closed': { accountId: string };
   'call.changed': { accountId: string; callId: string };
   'voicemail.stored': { accountId: string; voicemailId: string };
   'voicemail.changed': { accountId: string; voicemailId: string };

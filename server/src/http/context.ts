@@ -13,6 +13,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whose request it is; null when nobody is logged in. */
     session: (Session & { byCookie: boolean }) | null;
+    /** It brought a token that is no longer good. */
+    staleSession: boolean;
   }
 }
 
@@ -44,6 +46,8 @@ export interface Voicemails {
   /** False when the account has no such message. */
   markHeard(accountId: string, id: string): Promise<boolean>;
   delete(accountId: string, id: string): Promise<boolean>;
+  /** Deletes the audio of messages whose rows went with their account. */
+  discard(): Promise<void>;
 }
 
 export interface VoicemailEntry {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Problem } from '../problem.ts';
+import { Problem, type ProblemCode } from '../problem.ts';
 
 /** Keys are hashed and this many are remembered; the ones unused for longest go first. */
 const maxBuckets = 50_000;
@@ -37,10 +37,10 @@ export class TokenBuckets {
     return true;
   }
 
-  /** Like `take`, but leaves the token: for limits that count failures only. */
-  check(key: string): void {
+  /** What `take` took turned out not to count. */
+  giveBack(key: string): void {
     const bucket = this.#refilled(key);
-    if (bucket.tokens < 1) throw this.#refusal(bucket);
+    bucket.tokens = Math.min(this.#capacity, bucket.tokens + 1);
   }
 
   #refilled(key: string): Bucket {
@@ -67,11 +67,35 @@ export class TokenBuckets {
   }
 }
 
+/**
+ * Runs what may fail for a wrong password, and counts it only then: it is counted before, so that a thousand guesses at
+ * once are no more than the limit.
+ * @throws Problem `too-many-requests`, and whatever `work` throws
+ */
+export async function countingFailures<T>(
+  limit: { buckets: TokenBuckets; key: string; code: ProblemCode },
+  work: () => Promise<T>,
+): Promise<T> {
+  const { buckets, key, code } = limit;
+  buckets.take(key);
+  let failed = false;
+  try {
+    return await work();
+  } catch (error) {
+    failed = error instanceof Problem && error.code === code;
+    throw error;
+  } finally {
+    if (!failed) buckets.giveBack(key);
+  }
+}
+
 export interface RateLimits {
   requestsByAddress: TokenBuckets;
   loginsByAddress: TokenBuckets;
   /** Failed ones only: nobody can lock another person out for good, a code by SMS still opens. */
   failedLoginsByNumber: TokenBuckets;
+  /** The same for who is logged in and has to say the password again. */
+  wrongPasswordsByAccount: TokenBuckets;
 }
 
 export function createRateLimits(config: {
@@ -83,5 +107,9 @@ export function createRateLimits(config: {
     requestsByAddress: new TokenBuckets({ capacity: config.requestsPerAddressPerMinute, periodMs: 60_000 }),
     loginsByAddress: new TokenBuckets({ capacity: config.loginsPerAddressPerMinute, periodMs: 60_000 }),
     failedLoginsByNumber: new TokenBuckets({ capacity: config.loginsPerNumberPerHour, periodMs: 3_600_000 }),
+    wrongPasswordsByAccount: new TokenBuckets({
+      capacity: config.loginsPerNumberPerHour,
+      periodMs: 3_600_000,
+    }),
   };
 }

@@ -114,6 +114,10 @@ export const device = z.object({
   registered: z.boolean(),
   lastSeenAt: time.nullable(),
   current: z.boolean().describe('The device that asks'),
+  session: z
+    .object({ createdAt: time, lastUsedAt: time, expiresAt: time.describe('Unless it is used before') })
+    .nullable()
+    .describe('The login of a browser; softphones have none'),
 });
 
 export const sip = z
@@ -127,7 +131,23 @@ export const sip = z
   })
   .describe('How the device registers; the password is shown this once');
 
-export const loggedIn = z.object({ account, device, sip });
+export const tokens = z
+  .object({ accessToken: z.string(), refreshToken: z.string() })
+  .partial()
+  .describe('For programs that asked for `tokens`; browsers have cookies');
+
+export const wantsTokens = z
+  .boolean()
+  .default(false)
+  .describe('Tokens in the answer in place of cookies: for programs');
+
+export const loggedIn = z.object({
+  account,
+  device,
+  sip,
+  expiresAt: time.describe('Of the access token'),
+  ...tokens.shape,
+});
 export const deviceWithSip = z.object({ device, sip });
 
 export const call = z.object({

@@ -17,6 +17,7 @@ import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { forwardingRoutes } from './routes/forwarding.ts';
 import { noticeRoutes } from './routes/notices.ts';
+import { ownerRoutes } from './routes/owner.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { statusRoutes } from './routes/status.ts';
 import { validationRoutes } from './routes/validations.ts';
@@ -58,6 +59,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   });
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('session', null);
+  app.decorateRequest('staleSession', false);
   replyWithProblems(app, log);
   addSecurityHeaders(app, config);
   logRequests(app, log);
@@ -97,7 +99,7 @@ function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void>
     });
     const open = [validationRoutes, sessionRoutes, statusRoutes, carrierRoutes, eventRoutes];
     for (const routes of open) routes(api, context);
-    const guarded = [accountRoutes, forwardingRoutes, deviceRoutes, callRoutes, noticeRoutes];
+    const guarded = [accountRoutes, ownerRoutes, forwardingRoutes, deviceRoutes, callRoutes, noticeRoutes];
     // Each in a scope of its own: they add a hook that wants a session.
     for (const routes of guarded) {
       api.register(async (scope) => routes(scope.withTypeProvider<ZodTypeProvider>(), context));

@@ -1,9 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Accounts, Session } from '../accounts/index.ts';
+import type { Accounts, Session, Tokens } from '../accounts/index.ts';
 import type { Config } from '../config.ts';
 import { Problem } from '../problem.ts';
 
 export const cookieName = 'ringthrough_session';
+export const refreshCookieName = 'ringthrough_refresh';
+
+/** The one place where the refresh token is sent to. */
+const refreshPath = '/api/sessions/refresh';
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -14,15 +18,15 @@ const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
  */
 export async function authenticate(request: FastifyRequest, accounts: Accounts): Promise<void> {
   const bearer = /^Bearer ([\w-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const cookie = request.cookies[cookieName];
-  const token = bearer ?? cookie;
+  const token = bearer ?? request.cookies[cookieName];
   if (token === undefined || token.length > 128) return;
   const session = await accounts.sessions.authenticate(token);
-  if (!session) return;
-  const byCookie = bearer === undefined;
-  if (byCookie && !safeMethods.has(request.method) && request.headers['x-requested-with'] !== 'ringthrough') {
-    throw new Problem('csrf-header-missing', 'Send the header X-Requested-With: ringthrough.');
+  if (!session) {
+    request.staleSession = true;
+    return;
   }
+  const byCookie = bearer === undefined;
+  if (byCookie && !safeMethods.has(request.method)) requireHeader(request);
   request.session = { ...session, byCookie };
 }
 
@@ -37,21 +41,33 @@ export function sessionOf(request: FastifyRequest): Session & { byCookie: boolea
   return request.session;
 }
 
-export function setSessionCookie(reply: FastifyReply, config: Config, token: string): void {
-  reply.setCookie(cookieName, token, {
-    ...cookieScope(config),
-    maxAge: Math.round(config.accounts.sessionLifetimeDays * 86_400),
-  });
+/** The refresh token of a browser. @throws Problem `not-logged-in`, `csrf-header-missing` */
+export function refreshCookieOf(request: FastifyRequest): string {
+  const token = request.cookies[refreshCookieName];
+  if (token === undefined) throw new Problem('not-logged-in');
+  requireHeader(request);
+  return token;
 }
 
-/** The server extends a session whenever it is used; the browser's copy follows. */
-export function renewSessionCookie(request: FastifyRequest, reply: FastifyReply, config: Config): void {
-  const token = request.cookies[cookieName];
-  if (request.session?.byCookie && token) setSessionCookie(reply, config, token);
+/**
+ * Both cookies stay as long as the session: an access token that has expired is still sent, so that its client hears that
+ * it is to refresh instead of being taken for a stranger.
+ */
+export function setSessionCookies(reply: FastifyReply, config: Config, tokens: Tokens): void {
+  const maxAge = Math.round(config.accounts.sessionLifetimeDays * 86_400);
+  const scope = cookieScope(config);
+  reply.setCookie(cookieName, tokens.accessToken, { ...scope, maxAge });
+  reply.setCookie(refreshCookieName, tokens.refreshToken, { ...scope, path: refreshPath, maxAge });
 }
 
-export function clearSessionCookie(reply: FastifyReply, config: Config): void {
+export function clearSessionCookies(reply: FastifyReply, config: Config): void {
   reply.clearCookie(cookieName, cookieScope(config));
+  reply.clearCookie(refreshCookieName, { ...cookieScope(config), path: refreshPath });
+}
+
+function requireHeader(request: FastifyRequest): void {
+  if (request.headers['x-requested-with'] === 'ringthrough') return;
+  throw new Problem('csrf-header-missing', 'Send the header X-Requested-With: ringthrough.');
 }
 
 function cookieScope(config: Config) {

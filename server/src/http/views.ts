@@ -28,7 +28,13 @@ export async function accountView(
 }
 
 export function deviceView(device: Device, currentId: string | undefined): z.output<typeof schemas.device> {
-  return { ...device, lastSeenAt: device.lastSeenAt ?? null, current: device.id === currentId };
+  const { lastSeenAt, session } = device;
+  return {
+    ...device,
+    lastSeenAt: lastSeenAt ?? null,
+    session: session ?? null,
+    current: device.id === currentId,
+  };
 }
 
 export function sipView(context: ApiContext, credentials: SipCredentials): z.output<typeof schemas.sip> {
@@ -44,11 +50,15 @@ export function sipView(context: ApiContext, credentials: SipCredentials): z.out
 export async function loggedInView(
   context: ApiContext,
   loggedIn: LoggedIn,
+  tokens: boolean,
 ): Promise<z.output<typeof schemas.loggedIn>> {
+  const { expiresAt, ...secrets } = loggedIn.tokens;
   return {
     account: await accountView(context, loggedIn.accountId),
     device: deviceView(loggedIn.device, loggedIn.device.id),
     sip: sipView(context, loggedIn.sip),
+    expiresAt,
+    ...(tokens ? secrets : {}),
   };
 }
 

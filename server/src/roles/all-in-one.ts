@@ -108,6 +108,9 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
   teardown.add('sms', () => services.sms.close());
   sweepNowAndThen(services, log, teardown);
   const telephony = await startTelephony({ ...base, ...services, version }, teardown);
+  fabric.subscribe('account.closed', () => {
+    telephony.alerting.discard().catch((error: unknown) => log.error({ err: error }, 'audio was left over'));
+  });
   const guest = await options.guest?.(reachableSip(config, telephony.stack.addresses));
   if (guest) teardown.add('guest', guest.close);
 
@@ -181,7 +184,7 @@ function openDataDir({ dataDir }: Config, teardown: Teardown): Buffer {
 
 function sweepNowAndThen({ accounts, validations, sms }: Services, log: Logger, teardown: Teardown): void {
   const sweep = (): void => {
-    Promise.all([accounts.sessions.sweep(), validations.sweep(), sms.sweep()]).catch((error: unknown) =>
+    Promise.all([accounts.sweep(), validations.sweep(), sms.sweep()]).catch((error: unknown) =>
       log.error({ err: error }, 'sweeping failed'),
     );
   };

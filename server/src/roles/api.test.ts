@@ -59,7 +59,10 @@ describe('sign-up (R-SIGNUP)', () => {
     expect(body.device).toMatchObject({ ...device, kind: 'web', current: true, registered: false });
     expect(body.sip).toMatchObject({ domain: 'localhost', realm: 'ringthrough', server: '127.0.0.1:5060' });
     expect(body.sip.user).toMatch(/^d[a-z0-9]{15}$/);
-    expect(answer.headers['set-cookie']).toMatch(/; HttpOnly; SameSite=Strict/i);
+    const cookies = [answer.headers['set-cookie']].flat();
+    expect(cookies).toHaveLength(2);
+    for (const cookie of cookies) expect(cookie).toMatch(/; HttpOnly; SameSite=Strict/i);
+    expect(cookies[1]).toMatch(/^ringthrough_refresh=[\w-]{64};.* Path=\/api\/sessions\/refresh;/);
     expect((await person.call('GET', '/api/account')).json()).toEqual(body.account);
   });
 
@@ -79,7 +82,13 @@ describe('sign-up (R-SIGNUP)', () => {
       await house.store.selectFrom('validations').selectAll().execute(),
     ]);
     const code = /code is (\d+)/.exec(house.smsCentre.received[0]!.text)![1]!;
-    for (const secret of [goodPassword, answer.json().sip.password, person.cookie!, `"${code}"`]) {
+    for (const secret of [
+      goodPassword,
+      answer.json().sip.password,
+      person.cookie!,
+      person.refreshCookie!,
+      `"${code}"`,
+    ]) {
       expect(rows).not.toContain(secret);
     }
   });

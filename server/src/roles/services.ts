@@ -44,7 +44,7 @@ export function createServices(options: ServicesOptions): Services {
   };
 }
 
-function createAccounts({ config, store, fabric, now }: ServicesOptions): Accounts {
+function createAccounts({ config, store, fabric, masterKey, now }: ServicesOptions): Accounts {
   const { accounts } = config;
   return new Accounts({
     store,
@@ -55,7 +55,13 @@ function createAccounts({ config, store, fabric, now }: ServicesOptions): Accoun
       atOnce: accounts.passwordHashesAtOnce,
     },
     password: { minLength: accounts.passwordMinLength, maxLength: accounts.passwordMaxLength },
-    sessionLifetimeMs: accounts.sessionLifetimeDays * 86_400_000,
+    sessions: {
+      key: deriveKey(masterKey, 'session tokens'),
+      accessLifetimeMs: accounts.accessTokenMinutes * 60_000,
+      lifetimeMs: accounts.sessionLifetimeDays * 86_400_000,
+      graceMs: accounts.refreshGraceSeconds * 1000,
+    },
+    numberlessKeptMs: accounts.numberlessKeptDays * 86_400_000,
     maxDevicesPerAccount: accounts.maxDevicesPerAccount,
     maxNumbersPerAccount: accounts.maxNumbersPerAccount,
     ...(now ? { now } : {}),

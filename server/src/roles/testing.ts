@@ -82,6 +82,8 @@ export class TestHouse {
   readonly fabric = new LocalFabric((error) => {
     throw error;
   });
+  /** Numbers whose forwarding was to be checked. */
+  readonly checked: string[] = [];
   readonly callLog: CallEntry[] = [];
   readonly voicemails: VoicemailEntry[] = [];
   audioPath: string | undefined;
@@ -144,11 +146,14 @@ export class TestHouse {
       config,
       log,
       fabric: this.fabric,
+      forwardingChecks: { begin: async (_account, number) => void this.checked.push(number) },
       calls: { history: async () => this.callLog },
+      testCalls: { start: () => 'calling', state: async () => undefined },
       voicemails: {
         voicemails: async () => this.voicemails,
         voicemailAudio: async (_account, id) => (id === 'known' ? this.audioPath : undefined),
         markHeard: async (_account, id) => id === 'known',
+        discard: async () => {},
         delete: async (_account, id) => id === 'known',
       },
       sipServer: () => '127.0.0.1:5060',
@@ -175,33 +180,71 @@ export class TestHouse {
 const us = { id: 'us', name: 'Test US', country: 'US', family: 'gsm', prefixes: ['+1'] };
 const uk = { id: 'uk', name: 'Test UK', country: 'GB', family: 'gsm', prefixes: ['+44'] };
 
-/** Somebody who uses the API: a browser with its cookie. */
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** Somebody who uses the API: a browser with its cookies. */
 export class Person {
   readonly house: TestHouse;
+  /** The access token. */
   cookie: string | undefined;
+  refreshCookie: string | undefined;
 
   constructor(house: TestHouse) {
     this.house = house;
   }
 
+  /** As the client does it: when the access token has expired, it is exchanged first. */
   async call(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    method: Method,
     url: string,
     body?: object,
     headers: Record<string, string> = {},
   ): Promise<LightMyRequestResponse> {
+    const answer = await this.once(method, url, body, headers);
+    if (answer.statusCode !== 401 || answer.json<{ code: string }>().code !== 'not-logged-in') return answer;
+    if (this.refreshCookie === undefined || (await this.refresh()).statusCode !== 200) return answer;
+    return this.once(method, url, body, headers);
+  }
+
+  async once(
+    method: Method,
+    url: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<LightMyRequestResponse> {
+    return this.#send({ method, url, body, headers }, { ringthrough_session: this.cookie });
+  }
+
+  refresh(): Promise<LightMyRequestResponse> {
+    const cookies = { ringthrough_session: this.cookie, ringthrough_refresh: this.refreshCookie };
+    return this.#send({ method: 'POST', url: '/api/sessions/refresh' }, cookies);
+  }
+
+  async #send(
+    request: {
+      method: Method;
+      url: string;
+      body?: object | undefined;
+      headers?: Record<string, string>;
+    },
+    cookies: Record<string, string | undefined>,
+  ): Promise<LightMyRequestResponse> {
+    const { method, url, body, headers } = request;
+    const cookie = Object.entries(cookies).flatMap(([name, value]) => (value ? [`${name}=${value}`] : []));
     const answer = await this.house.app.inject({
       method,
       url,
       headers: {
         'x-requested-with': 'ringthrough',
-        ...(this.cookie ? { cookie: `ringthrough_session=${this.cookie}` } : {}),
+        ...(cookie.length > 0 ? { cookie: cookie.join('; ') } : {}),
         ...headers,
       },
       ...(body ? { payload: body } : {}),
     });
-    const set = answer.cookies.find(({ name }) => name === 'ringthrough_session');
-    if (set) this.cookie = set.value || undefined;
+    for (const { name, value } of answer.cookies) {
+      if (name === 'ringthrough_session') this.cookie = value || undefined;
+      if (name === 'ringthrough_refresh') this.refreshCookie = value || undefined;
+    }
     return answer;
   }
 

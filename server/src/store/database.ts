@@ -18,6 +18,7 @@ export interface Database {
   bindings: BindingsTable;
   calls: CallsTable;
   voicemails: VoicemailsTable;
+  discarded_voicemails: DiscardedVoicemailsTable;
   sms_outbox: SmsOutboxTable;
   sms_parts: SmsPartsTable;
   sms_receipts: SmsReceiptsTable;
@@ -34,6 +35,8 @@ export interface AccountsTable {
   /** PHC string, argon2id. */
   password_hash: string;
   created_at: number;
+  /** Its last number went to another account then. */
+  numberless_since: number | null;
 }
 
 /** What happens to a call that nobody takes: voicemail, missed-call alert, or both. */
@@ -63,11 +66,21 @@ export interface DevicesTable {
   last_seen_at: number | null;
 }
 
+/** Of a browser that is logged in: one row for all the tokens it ever has. Hashes are SHA-256, hex. */
 export interface SessionsTable {
-  /** SHA-256 of the token, hex. */
-  token_hash: string;
-  account_id: string;
+  /** Of the part that all its tokens have in common. */
+  id_hash: string;
   device_id: string;
+  refresh_hash: string;
+  /** The one before, and when it was exchanged. */
+  previous_refresh_hash: string | null;
+  rotated_at: number | null;
+  access_hash: string;
+  access_expires_at: number;
+  previous_access_hash: string | null;
+  previous_access_expires_at: number | null;
+  /** 1: the client has shown that it has the present tokens. */
+  seen: number;
   created_at: number;
   last_used_at: number;
   expires_at: number;
@@ -172,6 +185,11 @@ export interface VoicemailsTable {
   /** Relative to the data directory. */
   file: string;
   heard_at: number | null;
+}
+
+/** Voice messages of accounts that were closed: their files are still to be deleted. */
+export interface DiscardedVoicemailsTable {
+  id: string;
 }
 
 export interface NoticesTable {

@@ -2,23 +2,20 @@ import { z } from 'zod';
 import { toE164 } from '../../accounts/index.ts';
 import type { Api, ApiContext } from '../context.ts';
 import * as schemas from '../schemas.ts';
-import { loggedIn, renewSessionCookie, sessionOf } from '../session-cookie.ts';
+import { loggedIn, sessionOf } from '../session-cookie.ts';
 import { accountView } from '../views.ts';
 
 const tags = ['account'];
 
 /** The account and its numbers. */
 export function accountRoutes(api: Api, context: ApiContext): void {
-  const { accounts, validations, config } = context;
+  const { accounts, validations } = context;
   api.addHook('onRequest', loggedIn);
 
   api.get(
     '/account',
     { schema: { tags, summary: 'The account', response: { 200: schemas.account, ...schemas.errors } } },
-    async (request, reply) => {
-      renewSessionCookie(request, reply, config);
-      return accountView(context, sessionOf(request).accountId);
-    },
+    async (request) => accountView(context, sessionOf(request).accountId),
   );
 
   api.post(

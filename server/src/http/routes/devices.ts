@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Api, ApiContext } from '../context.ts';
 import * as schemas from '../schemas.ts';
-import { clearSessionCookie, loggedIn, sessionOf } from '../session-cookie.ts';
+import { clearSessionCookies, loggedIn, sessionOf } from '../session-cookie.ts';
 import { deviceView, sipView } from '../views.ts';
 
 const tags = ['devices'];
@@ -47,6 +47,21 @@ export function deviceRoutes(api: Api, context: ApiContext): void {
   );
 
   api.delete(
+    '/devices',
+    {
+      schema: {
+        tags,
+        summary: 'Sign all other devices out, telephones too',
+        response: { 200: z.object({ signedOut: z.int() }), ...schemas.errors },
+      },
+    },
+    async (request) => {
+      const { accountId, deviceId } = sessionOf(request);
+      return { signedOut: await accounts.devices.signOutOthers(accountId, deviceId) };
+    },
+  );
+
+  api.delete(
     '/devices/:id',
     {
       schema: {
@@ -59,7 +74,7 @@ export function deviceRoutes(api: Api, context: ApiContext): void {
     async (request, reply) => {
       const { accountId, deviceId } = sessionOf(request);
       await accounts.devices.remove(accountId, request.params.id);
-      if (request.params.id === deviceId) clearSessionCookie(reply, config);
+      if (request.params.id === deviceId) clearSessionCookies(reply, config);
       return reply.code(204).send();
     },
   );

@@ -2,10 +2,12 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { toE164 } from '../../accounts/index.ts';
 import { languages, mechanismNames } from '../../config.ts';
+import { Problem } from '../../problem.ts';
 import type { Asker } from '../../validation/index.ts';
 import { clientAddress } from '../client-address.ts';
 import type { Api, ApiContext } from '../context.ts';
 import * as schemas from '../schemas.ts';
+import { SessionEnds } from '../session-ends.ts';
 
 const tags = ['validation'];
 
@@ -32,10 +34,11 @@ export function validationRoutes(api: Api, context: ApiContext): void {
   standingRoutes(api, context);
 }
 
-const asker = (request: FastifyRequest, id: string): Asker => ({
-  id,
-  accountId: request.session?.accountId,
-});
+/** @throws Problem `not-logged-in`: who it would be cannot be said, but may be once the client has refreshed */
+function asker(request: FastifyRequest, id: string): Asker {
+  if (request.staleSession) throw new Problem('not-logged-in');
+  return { id, accountId: request.session?.accountId };
+}
 
 function offerRoute(api: Api, { validations, forwarding }: ApiContext): void {
   api.post(
@@ -150,10 +153,14 @@ function answerRoutes(api: Api, { validations, limits }: ApiContext): void {
   );
 }
 
-function standingRoutes(api: Api, { validations }: ApiContext): void {
-  // Whoever waits is let go when the server stops, and forgotten when he goes.
+function standingRoutes(api: Api, { validations, fabric }: ApiContext): void {
+  // Whoever waits is let go when the server stops or the session ends, and forgotten when he goes.
   const closing = new AbortController();
-  api.addHook('preClose', async () => closing.abort());
+  const sessions = new SessionEnds(fabric);
+  api.addHook('preClose', async () => {
+    sessions.close();
+    closing.abort();
+  });
 
   api.get(
     '/validations/:id',
@@ -180,12 +187,13 @@ function standingRoutes(api: Api, { validations }: ApiContext): void {
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const { waitSeconds, seen } = request.query;
-      const signal = AbortSignal.any([closing.signal, gone.signal]);
-      return validations.standing(asker(request, request.params.id), {
-        ms: waitSeconds * 1000,
-        seen,
-        signal,
-      });
+      return sessions.during(request, (ended) =>
+        validations.standing(asker(request, request.params.id), {
+          ms: waitSeconds * 1000,
+          seen,
+          signal: AbortSignal.any([closing.signal, gone.signal, ended]),
+        }),
+      );
     },
   );
 

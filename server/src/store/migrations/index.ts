@@ -5,6 +5,7 @@ import { compactBindings } from './0003-compact-bindings.ts';
 import { bindingPaths } from './0004-binding-paths.ts';
 import { deviceIdentities } from './0005-device-identities.ts';
 import { onePrimary } from './0006-one-primary.ts';
+import { sessionsAndClosing } from './0006-sessions-and-closing.ts';
 import { validationMechanisms } from './0007-validation-mechanisms.ts';
 import { sms } from './0008-sms.ts';
 import { forwarding } from './0009-forwarding.ts';
@@ -18,6 +19,7 @@ export const migrations: Record<string, Migration> = {
   '0004-binding-paths': bindingPaths,
   '0005-device-identities': deviceIdentities,
   '0006-one-primary': onePrimary,
+  '0006-sessions-and-closing': sessionsAndClosing,
   '0007-validation-mechanisms': validationMechanisms,
   '0008-sms': sms,
   '0009-forwarding': forwarding,
