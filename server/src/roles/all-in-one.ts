@@ -125,7 +125,11 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
     sipServer: () => sipServer(config, telephony.stack.addresses),
     version,
     clientFolder: fileURLToPath(new URL('../../../client/dist', import.meta.url)),
-    gauges: [...createGauges(store, telephony, web.servers), ...validationGauges(services.validations)],
+    gauges: [
+      ...createGauges(telephony, web.servers),
+      ...smsGauges(services.sms),
+      ...validationGauges(services.validations),
+    ],
     plugins: guest ? [guest.plugin] : [],
   });
   const { app } = http;
