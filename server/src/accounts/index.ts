@@ -5,5 +5,4 @@ export { type Notice, Notices } from './notices.ts';
 export { toE164 } from './number.ts';
 export type { AccountNumber, Claim, ProvedNumber } from './numbers.ts';
 export type { Session, Tokens } from './sessions.ts';
-export { SetUpLinks, type SetUpLinksOptions, type SoftphoneIdentity } from './set-up-links.ts';
 export type { SipCredentials } from './sip-credentials.ts';
