@@ -32,7 +32,7 @@ const carrier = (id: string, country: string, prefix: string, sms: object, more:
   ...{ id, name: id, country, family: 'gsm', prefixes: [prefix], cNumber: `${prefix.padEnd(8, '5')}9000` },
   ...{
     trunks: [{ host: '127.0.0.1', port: 5070 }],
-    sms,
+    sms: { ...sms, inboundToken: 'an-inbound-token' },
     ...more,
   },
 });
@@ -155,7 +155,7 @@ describe('a link to confirm', () => {
     const { id } = started.json<{ id: string }>();
     await house.smsCentre.count(1);
     const { text } = house.smsCentre.received[0]!;
-    const [, inLink = ''] = new RegExp(`http://localhost/#/confirm/${id}/(\\w{22})\\n`).exec(text) ?? [];
+    const [, inLink = ''] = new RegExp(`http://localhost:8080/#/confirm/${id}/(\\w{22})\\n`).exec(text) ?? [];
     expect(text.split('\n').at(-1)).toBe(`@localhost #${inLink}`);
     expect(codeOf(await check(person, id, inLink.slice(1)))).toBe('wrong-code');
     // Whoever has been sent a link by somebody else's wish gains that person nothing.
@@ -182,7 +182,6 @@ describe('what is sent', () => {
     expect((await send('+14155550208', new Person(house))).statusCode).toBe(429);
     // What people send themselves is counted apart.
     const incoming = { number: '+14155550209', purpose: 'login', mechanism: 'sms-from-client' };
-    house.services.validations.use(await smsFromClient());
     expect((await start(new Person(house), incoming)).statusCode).toBe(201);
   });
 
@@ -211,16 +210,8 @@ describe('what is sent', () => {
   });
 });
 
-async function smsFromClient() {
-  const { SmsFromClient } = await import('../validation/index.ts');
-  return new SmsFromClient({ inbox: { subscribe: () => () => {} } });
-}
-
 describe('an SMS from the person', () => {
-  beforeEach(async () => {
-    await open();
-    house.services.validations.use(await smsFromClient());
-  });
+  beforeEach(() => open());
 
   let events = 0;
   const tell = (text: string, more: Partial<SourceEvent> = {}) =>
@@ -326,10 +317,7 @@ describe('an SMS from the person', () => {
 });
 
 describe('a proof that one account started', () => {
-  beforeEach(async () => {
-    await open();
-    house.services.validations.use(await smsFromClient());
-  });
+  beforeEach(() => open());
 
   it.each(['link', 'close'] as const)(
     'to %s is nobody else’s to see, answer, claim, give up or spend',
@@ -399,10 +387,7 @@ describe('a proof that one account started', () => {
 });
 
 describe('waiting for a proof', () => {
-  beforeEach(async () => {
-    await open();
-    house.services.validations.use(await smsFromClient());
-  });
+  beforeEach(() => open());
 
   const begin = async () =>
     (await start(person, { number: anna, purpose: 'login', mechanism: 'sms-from-client' })).json<{

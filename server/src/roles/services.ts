@@ -5,7 +5,7 @@ import type { Fabric } from '../fabric/index.ts';
 import { type AskSelf, Forwarding } from '../forwarding/index.ts';
 import type { Logger } from '../log.ts';
 import { deriveKey, type Store } from '../store/index.ts';
-import { type NumberOwner, SmsCode, SmsConfirm, Validations } from '../validation/index.ts';
+import { SmsCode, SmsConfirm, SmsFromClient, Validations } from '../validation/index.ts';
 
 export interface ServicesOptions {
   config: Config;
@@ -109,13 +109,14 @@ function createValidations(
   sms: SmsService,
 ): Validations {
   const { validation } = config;
-  const origin = config.http.publicOrigin ?? 'http://localhost';
+  const origin = clientOrigin(config);
   return new Validations({
     store,
-    carriers: { resolve: async (number) => ownerByPrefix(catalogue, number) },
+    carriers: catalogue,
     mechanisms: [
       new SmsCode({ sms, digits: validation.codeDigits, origin }),
       new SmsConfirm({ sms, origin }),
+      new SmsFromClient({ inbox: sms.inbox }),
     ],
     key: deriveKey(masterKey, 'validation codes'),
     codeLifetimeMs: validation.codeLifetimeSeconds * 1000,
@@ -134,7 +135,8 @@ function createValidations(
   });
 }
 
-function ownerByPrefix(catalogue: CarrierCatalogue, number: string): NumberOwner {
-  const carrier = catalogue.byNumber(number);
-  return carrier ? { carrier, by: 'range', candidates: [carrier] } : { by: 'none', candidates: [] };
+/** Where the links in SMS lead. Without `http.publicOrigin` the service is for this machine. */
+function clientOrigin({ http }: Config): string {
+  const port = http.port === 0 ? '' : `:${http.port}`;
+  return http.publicOrigin ?? `${http.tls ? 'https' : 'http'}://localhost${port}`;
 }

@@ -51,6 +51,7 @@ const request = (spokenLanguage: Language = 'en'): MechanismRequest => ({
   language: 'fr',
   spokenLanguage,
   expiresAt: 600_000,
+  lifetimeMs: 600_000,
 });
 
 async function begin(mechanism: ValidationMechanism, language?: Language): Promise<Beginning> {

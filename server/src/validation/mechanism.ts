@@ -46,6 +46,8 @@ export interface MechanismRequest {
   spokenLanguage: Language;
   /** Unix milliseconds. After that nothing proves anything. */
   expiresAt: number;
+  /** From now until then. */
+  lifetimeMs: number;
 }
 
 /** What the client is told, so that it can ask the person. */

@@ -20,10 +20,10 @@ const mechanisms: ValidationMechanism[] = [
 const { carriers } = parseConfig(`
 carriers:
   - { id: all, name: All, country: US, family: gsm, prefixes: ["+1415"], cNumber: "+14155559000",
-      trunks: [{ host: 127.0.0.1 }], sms: { url: "http://127.0.0.1:1/", token: secret },
+      trunks: [{ host: 127.0.0.1 }], sms: { url: "http://127.0.0.1:1/", token: secret, inboundToken: a-secret-of-it-all },
       validationNumbers: { sms: "+14155559001" } }
   - { id: ordered, name: Ordered, country: US, family: gsm, prefixes: ["+1212"], cNumber: "+14155559002",
-      trunks: [{ host: 127.0.0.1 }], sms: { url: "http://127.0.0.1:1/", token: secret },
+      trunks: [{ host: 127.0.0.1 }], sms: { url: "http://127.0.0.1:1/", token: secret, inboundToken: a-secret-of-it-all },
       validationNumbers: { sms: "72345" }, validation: [sms-from-client, sms-code] }
   - { id: mute, name: Mute, country: GB, family: gsm, prefixes: ["+44"], cNumber: "+447700900999",
       trunks: [{ host: 127.0.0.1 }], validationNumbers: { sms: "+447700900998" } }

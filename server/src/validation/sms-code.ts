@@ -1,6 +1,7 @@
 import type { Carrier, SmsGateway } from '../carrier/index.ts';
 import type { Beginning, MechanismRequest, ValidationMechanism } from './mechanism.ts';
 import { randomDigits } from './secrets.ts';
+import { sendsSms } from './sms-means.ts';
 import { codeText } from './sms-texts.ts';
 
 export interface SmsCodeOptions {
@@ -22,16 +23,17 @@ export class SmsCode implements ValidationMechanism {
   }
 
   available(carrier: Carrier): boolean {
-    return carrier.sms !== undefined;
+    return sendsSms(carrier);
   }
 
-  begin({ number, carrier, language }: MechanismRequest): Beginning {
+  begin({ number, carrier, language, lifetimeMs }: MechanismRequest): Beginning {
     const { sms, digits, origin } = this.#options;
     const answer = randomDigits(digits);
+    const text = codeText(language, answer, origin);
     return {
       challenge: { kind: 'enter-code', digits, by: 'sms' },
       answer,
-      deliver: (store) => sms.enqueue(store, carrier.id, number, codeText(language, answer, origin)),
+      deliver: (store) => sms.enqueue(store, carrier.id, number, text, { validForMs: lifetimeMs }),
       begun: () => sms.wake(),
     };
   }

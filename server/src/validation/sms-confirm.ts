@@ -1,6 +1,7 @@
 import type { Carrier, SmsGateway } from '../carrier/index.ts';
 import type { Beginning, MechanismRequest, ValidationMechanism } from './mechanism.ts';
 import { randomToken } from './secrets.ts';
+import { sendsSms } from './sms-means.ts';
 import { confirmationText } from './sms-texts.ts';
 
 export interface SmsConfirmOptions {
@@ -25,17 +26,17 @@ export class SmsConfirm implements ValidationMechanism {
   }
 
   available(carrier: Carrier): boolean {
-    return carrier.sms !== undefined;
+    return sendsSms(carrier);
   }
 
-  begin({ validationId, number, carrier, language }: MechanismRequest): Beginning {
+  begin({ validationId, number, carrier, language, lifetimeMs }: MechanismRequest): Beginning {
     const { sms, origin } = this.#options;
     const token = randomToken();
     const text = confirmationText(language, { id: validationId, token, origin });
     return {
       challenge: { kind: 'confirm-sms' },
       answer: token,
-      deliver: (store) => sms.enqueue(store, carrier.id, number, text),
+      deliver: (store) => sms.enqueue(store, carrier.id, number, text, { validForMs: lifetimeMs }),
       begun: () => sms.wake(),
     };
   }

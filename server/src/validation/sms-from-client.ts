@@ -7,6 +7,7 @@ import type {
   ValidationMechanism,
 } from './mechanism.ts';
 import { randomWord } from './secrets.ts';
+import { takesSms } from './sms-means.ts';
 
 /** An SMS that somebody sent to us. */
 interface IncomingSms {
@@ -55,7 +56,7 @@ export class SmsFromClient implements ValidationMechanism {
   }
 
   available(carrier: Carrier): boolean {
-    return carrier.sms !== undefined && carrier.validationNumbers?.sms !== undefined;
+    return takesSms(carrier) && carrier.validationNumbers?.sms !== undefined;
   }
 
   begin({ carrier }: MechanismRequest): Beginning {

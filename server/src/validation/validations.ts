@@ -115,7 +115,7 @@ export class Validations {
     const id = randomToken();
     const now = this.#now();
     const expiresAt = now + codeLifetimeMs;
-    const base = { validationId: id, number, carrier, expiresAt };
+    const base = { validationId: id, number, carrier, expiresAt, lifetimeMs: codeLifetimeMs };
     const beginning = mechanism.begin({ ...base, ...tongues(request, carrier) });
     const start = { id, request, carrier, mechanism, beginning, attempts, now, expiresAt };
     const country = destinationOf(number);
