@@ -217,3 +217,62 @@ it('leaves nothing behind in the SIP stack', async () => {
     timers: 0,
   });
 });
+
+describe('a missed call', () => {
+  it('is hung up by the caller when it has rung for a moment', async () => {
+    const incoming = farEnd.nextCall();
+    lab.dial(own, '+14155559002', { ringMs: 50 });
+    const call = await incoming;
+    expect(call.session.request.uri).toContain('+14155559002');
+    const cancelled = new Promise((resolve) => call.session.on('cancelled', resolve));
+    call.session.progress(180);
+    await cancelled;
+    await eventually(() => expect(theCall()).toMatchObject({ state: 'ended', release: { by: 'caller' } }));
+  });
+
+  it('is hung up also when somebody answers, and is over when it is refused', async () => {
+    let incoming = farEnd.nextCall();
+    lab.dial(own, '+14155559002', { ringMs: 50 });
+    (await incoming).accept();
+    await eventually(() => expect(theCall()).toMatchObject({ state: 'ended', release: { by: 'caller' } }));
+    incoming = farEnd.nextCall();
+    lab.dial(own, '+14155559002', { ringMs: 50 });
+    (await incoming).session.reject(603);
+    await eventually(() => expect(theCall()).toMatchObject({ release: { by: 'ringthrough', q850: 21 } }));
+  });
+});
+
+describe('a CDMA phone', () => {
+  const cdma = '+13125550142';
+
+  it('forwards with feature codes, and has only a tone to show for it', async () => {
+    expect(lab.dial(cdma, '*713125559000')).toMatchObject({ ok: true, lines: ['Confirmation tone.'] });
+    expect(Object.keys(lab.handset(cdma).forwardings).sort()).toEqual(['busy', 'no-reply', 'not-reachable']);
+    lab.setCoverage(cdma, 'off');
+    const incoming = farEnd.nextCall();
+    lab.dial(caller, cdma);
+    const { session } = await incoming;
+    expect(session.request.uri).toContain('+13125559000');
+    session.reject(486);
+    lab.setCoverage(cdma, 'covered');
+    lab.dial(cdma, '*73');
+    expect(lab.handset(cdma).forwardings).toEqual({});
+  });
+
+  it('knows no MMI code', () => {
+    expect(() => lab.dial(cdma, '**004*+13125559000#')).toThrow(/no such code/);
+  });
+});
+
+describe('the carrier’s own voicemail', () => {
+  it('answers a call of Ringthrough, greets it, and says that the call was forwarded', async () => {
+    lab.setCarrierVoicemail(own, true);
+    lab.setCoverage(own, 'no-coverage');
+    const [{ sip } = { sip: { port: 0 } }] = lab.carriers();
+    const call = await farEnd.call({ number: own, from: cNumber, port: sip.port });
+    await eventually(() => expect(call.seen).toEqual([181, 180, 200]));
+    await eventually(() => expect(call.ear.tones.some(({ hz }) => hz === 1000)).toBe(true));
+    call.session.bye();
+    await eventually(() => expect(theCall().state).toBe('ended'));
+  });
+});

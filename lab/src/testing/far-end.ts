@@ -119,6 +119,11 @@ export class FarEnd {
     return { host, port: this.stack.addresses[0]?.port ?? 0 };
   }
 
+  /** How many there were, both ways. */
+  get calls(): number {
+    return this.#calls.length;
+  }
+
   /** The next call that comes in. */
   nextCall(): Promise<FarEndCall> {
     return new Promise((resolve) => this.#waiting.push(resolve));
