@@ -12,7 +12,7 @@ export const sipRealm = 'ringthrough';
 
 export type { HttpProvisioningConfig, ProvisioningConfig, XcapConfig } from './config-carriers.ts';
 export { variableFor } from './config-environment.ts';
-export type { CarrierConfig, Config } from './config-schema.ts';
+export { type CarrierConfig, type Config, carrierSchema } from './config-schema.ts';
 export type { CarrierSmsConfig, SmppConfig } from './config-sms.ts';
 export { type HeaderRule, type OutboundTrunkConfig, type TrunkConfig, trunkIdAt } from './config-trunks.ts';
 export { type Language, languages, type MechanismName, mechanismNames } from './config-validation.ts';
@@ -118,6 +118,6 @@ function assign(target: unknown, path: readonly string[], value: unknown): void 
 
 function complete(parsed: ParsedConfig): Config {
   const smsToken = parsed.lab.smsToken ?? randomBytes(24).toString('base64url');
-  const carriers = parsed.carriers ?? (parsed.lab.enabled ? labCarriers(smsToken, parsed.lab.sipPort) : []);
+  const carriers = parsed.carriers ?? (parsed.lab.enabled ? labCarriers(smsToken, parsed.lab) : []);
   return { ...parsed, carriers, lab: { ...parsed.lab, smsToken } };
 }

@@ -1,6 +1,5 @@
 import type { CarrierConfig } from '../config.ts';
 import { countryOf, type NumberIndex, numberIndex, sameCountry } from './number-index.ts';
-import type { PortabilityLookup } from './portability.ts';
 
 /** A carrier as configuration, file or operators describe it. */
 export type Carrier = CarrierConfig;
@@ -8,6 +7,11 @@ export type Carrier = CarrierConfig;
 /** Where a carrier of the catalogue comes from; of several with one id the first of these counts. */
 export const catalogueSources = ['configuration', 'file', 'operator'] as const;
 export type CatalogueSource = (typeof catalogueSources)[number];
+
+/** Who knows to whom numbers were ported; fails in no other way than knowing nothing. */
+export interface Portability {
+  networksOf(number: string): Promise<readonly string[]>;
+}
 
 /** Which carrier serves a number, and how that is known. */
 export interface CarrierOfNumber {
@@ -21,14 +25,14 @@ export interface CarrierOfNumber {
 export class CarrierCatalogue {
   readonly #layers = new Map<CatalogueSource, readonly Carrier[]>();
   readonly #listeners = new Set<() => void>();
-  readonly #portability: PortabilityLookup | undefined;
+  readonly #portability: Portability | undefined;
   #carriers: readonly Carrier[] = [];
   #byId: ReadonlyMap<string, Carrier> = new Map();
   #byCNumber: ReadonlyMap<string, Carrier> = new Map();
   #numbers: NumberIndex = numberIndex([]);
 
   /** @param carriers of the configuration */
-  constructor(carriers: readonly Carrier[], portability?: PortabilityLookup) {
+  constructor(carriers: readonly Carrier[], portability?: Portability) {
     this.#portability = portability;
     this.replace('configuration', carriers);
   }
@@ -80,14 +84,16 @@ export class CarrierCatalogue {
     return this.#byCNumber.get(e164);
   }
 
-  /** The carrier that a portability lookup names: by its network, or a prefix of its routing numbers. */
+  /** The carrier that a portability lookup names: by MCC and MNC, or by the longest prefix of its routing numbers. */
   byNetwork(network: string): Carrier | undefined {
+    const digits = network.replace(/^\+/, '').toUpperCase();
     let best: { carrier: Carrier; length: number } | undefined;
     for (const carrier of this.#carriers) {
-      const names = [...(carrier.routingNumbers ?? []), ...(carrier.mccMnc ?? [])];
-      for (const name of names) {
-        if (!network.startsWith(name) || name.length <= (best?.length ?? 0)) continue;
-        best = { carrier, length: name.length };
+      if (carrier.mccMnc?.includes(digits)) return carrier;
+      for (const routing of carrier.routingNumbers ?? []) {
+        const prefix = routing.replace(/^\+/, '').toUpperCase();
+        if (!digits.startsWith(prefix) || prefix.length <= (best?.length ?? 0)) continue;
+        best = { carrier, length: prefix.length };
       }
     }
     return best?.carrier;
@@ -99,8 +105,10 @@ export class CarrierCatalogue {
    * @param chosen id of the carrier that the person named
    */
   async resolve(number: string, chosen?: string): Promise<CarrierOfNumber> {
-    const network = await this.#portability?.networkOf(number);
-    const ported = network === undefined ? undefined : this.byNetwork(network);
+    const networks = (await this.#portability?.networksOf(number)) ?? [];
+    const ported = networks
+      .map((network) => this.byNetwork(network))
+      .find((carrier) => carrier !== undefined);
     if (ported) return { carrier: ported, by: 'portability', candidates: [ported] };
     const byRange = this.byNumber(number);
     const country = countryOf(number);

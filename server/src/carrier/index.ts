@@ -3,8 +3,14 @@ export {
   CarrierCatalogue,
   type CarrierOfNumber,
   type CatalogueSource,
+  type Portability,
 } from './catalogue.ts';
+export { CatalogueEditor, type CatalogueEditorOptions, type CatalogueEntry } from './catalogue-editor.ts';
+export { CatalogueFile } from './catalogue-file.ts';
+export { EnumLookup } from './enum-lookup.ts';
+export { type MobileNetwork, networkName, networksOfCountry } from './networks.ts';
 export type { NumberFormat } from './number-format.ts';
+export { PortabilityCache, type PortabilityLookup } from './portability.ts';
 export {
   type InboundSms,
   type PostAnswer,

@@ -1,4 +1,4 @@
-import type { Carrier, CarrierCatalogue } from '../carrier/index.ts';
+import { type Carrier, type CarrierCatalogue, networkName } from '../carrier/index.ts';
 import type { Fabric } from '../fabric/index.ts';
 import type { Logger } from '../log.ts';
 import { Problem } from '../problem.ts';
@@ -23,6 +23,14 @@ export interface CarrierInfo {
   family: 'gsm' | 'cdma';
   /** Its forwarding is switched by us. */
   integrated: boolean;
+}
+
+/** The carriers of a country, with their networks as the world knows them. */
+export interface CarriersOfCountry {
+  country: string;
+  carriers: Array<
+    CarrierInfo & { cNumber: string; networks: Array<{ mccMnc: string; name: string | null }> }
+  >;
 }
 
 /** Tells a person something, once until it is seen. */
@@ -111,10 +119,7 @@ export class Forwarding {
   }
 
   /** The catalogue by country, both in alphabetical order. */
-  countries(): Array<{
-    country: string;
-    carriers: Array<CarrierInfo & { cNumber: string; networks: string[] }>;
-  }> {
+  countries(): CarriersOfCountry[] {
     const carriers = this.#options.catalogue.all().toSorted((a, b) => a.name.localeCompare(b.name));
     const countries = Map.groupBy(carriers, ({ country }) => country);
     return [...countries.keys()].sort().map((country) => ({
@@ -122,7 +127,7 @@ export class Forwarding {
       carriers: (countries.get(country) ?? []).map((carrier) => ({
         ...this.info(carrier),
         cNumber: carrier.cNumber,
-        networks: carrier.mccMnc ?? [],
+        networks: (carrier.mccMnc ?? []).map((mccMnc) => ({ mccMnc, name: networkName(mccMnc) ?? null })),
       })),
     }));
   }

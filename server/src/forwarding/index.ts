@@ -1,3 +1,4 @@
+export { type CatalogueEditor, type CatalogueEntry, networksOfCountry } from '../carrier/index.ts';
 export { CheckSchedule, type CheckScheduleOptions } from './check-schedule.ts';
 export { ForwardingChecks, type ForwardingChecksOptions } from './checks.ts';
 export type { ForwardingCommands } from './commands.ts';

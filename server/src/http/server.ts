@@ -17,6 +17,7 @@ import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { forwardingRoutes } from './routes/forwarding.ts';
 import { noticeRoutes } from './routes/notices.ts';
+import { operatorRoutes } from './routes/operator.ts';
 import { ownerRoutes } from './routes/owner.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { statusRoutes } from './routes/status.ts';
@@ -99,7 +100,15 @@ function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void>
     });
     const open = [validationRoutes, sessionRoutes, statusRoutes, carrierRoutes, eventRoutes];
     for (const routes of open) routes(api, context);
-    const guarded = [accountRoutes, ownerRoutes, forwardingRoutes, deviceRoutes, callRoutes, noticeRoutes];
+    const guarded = [
+      operatorRoutes,
+      accountRoutes,
+      ownerRoutes,
+      forwardingRoutes,
+      deviceRoutes,
+      callRoutes,
+      noticeRoutes,
+    ];
     // Each in a scope of its own: they add a hook that wants a session.
     for (const routes of guarded) {
       api.register(async (scope) => routes(scope.withTypeProvider<ZodTypeProvider>(), context));

@@ -8,6 +8,7 @@ import { createHttpServer, type HttpServer } from '../http/index.ts';
 import type { Logger } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import { loadMasterKey, lockDataDir } from '../store/index.ts';
+import { openCatalogue } from './catalogue.ts';
 import { openDatabase } from './database.ts';
 import { createGauges } from './gauges.ts';
 import { createServices, type Services } from './services.ts';
@@ -102,6 +103,7 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
   const late: { app?: FastifyInstance } = {};
   const services = createServices({
     ...base,
+    catalogue: await openCatalogue(base, teardown),
     postToSelf: (path, message) => inject(late.app, path, message),
     askSelf: (path, request) => askSelf(late.app, path, request),
   });

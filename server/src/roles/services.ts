@@ -1,11 +1,17 @@
 import { Accounts } from '../accounts/index.ts';
-import { CarrierCatalogue, type PostToSelf, SmsService } from '../carrier/index.ts';
+import {
+  type CarrierCatalogue,
+  type CatalogueEditor,
+  type PostToSelf,
+  SmsService,
+} from '../carrier/index.ts';
 import type { Config } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
 import { type AskSelf, Forwarding } from '../forwarding/index.ts';
 import type { Logger } from '../log.ts';
 import { deriveKey, type Store } from '../store/index.ts';
 import { SmsCode, SmsConfirm, SmsFromClient, Validations } from '../validation/index.ts';
+import { createCatalogue, type OpenedCatalogue } from './catalogue.ts';
 
 export interface ServicesOptions {
   config: Config;
@@ -18,13 +24,14 @@ export interface ServicesOptions {
   /** Where an XCAP root that is a path only leads. */
   askSelf?: AskSelf;
   /** Default: the carriers of the configuration. */
-  catalogue?: CarrierCatalogue;
+  catalogue?: OpenedCatalogue;
   now?: () => number;
 }
 
 export interface Services {
   accounts: Accounts;
   catalogue: CarrierCatalogue;
+  catalogueEditor: CatalogueEditor;
   sms: SmsService;
   validations: Validations;
   forwarding: Forwarding;
@@ -32,12 +39,13 @@ export interface Services {
 
 /** The modules that need neither SIP nor media. */
 export function createServices(options: ServicesOptions): Services {
-  const catalogue = options.catalogue ?? new CarrierCatalogue(options.config.carriers);
+  const { catalogue, catalogueEditor } = options.catalogue ?? createCatalogue(options);
   const accounts = createAccounts(options);
   const sms = createSms(options, catalogue);
   return {
     accounts,
     catalogue,
+    catalogueEditor,
     sms,
     validations: createValidations(options, catalogue, sms),
     forwarding: createForwarding(options, catalogue, accounts),

@@ -21,7 +21,9 @@ export function carrierRoutes(api: Api, { forwarding }: ApiContext): void {
                 carriers: z.array(
                   schemas.carrier.extend({
                     cNumber: z.string().describe('Where it forwards calls to'),
-                    networks: z.array(z.string()).describe('MCC and MNC'),
+                    networks: z.array(
+                      z.object({ mccMnc: z.string().describe('MCC and MNC'), name: z.string().nullable() }),
+                    ),
                   }),
                 ),
               }),
