@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { forwardingCheckSchema } from './config-own-calls.ts';
 import { tlsFiles } from './config-sip.ts';
 
 const seconds = z.number().positive();
@@ -165,6 +166,7 @@ export const forwardingSchema = z.strictObject({
   maxRetrySeconds: seconds.default(600).describe('At most so long between tries'),
   giveUpAfterSeconds: seconds.default(86_400).describe('Since it was asked for; then the person is told'),
   parallel: z.int().min(1).default(4).describe('Commands to carriers under way at once'),
+  check: forwardingCheckSchema.prefault({}),
 });
 
 export const operatorSchema = z.strictObject({

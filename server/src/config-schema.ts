@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { carrierNetwork, catalogueSchema, forwardingSchema, operatorSchema } from './config-carriers.ts';
 import { databaseSchema } from './config-database.ts';
+import { outboundCallsSchema } from './config-own-calls.ts';
 import { sipSchema, tlsFiles } from './config-sip.ts';
 import { carrierSmsSchema, smsSchema } from './config-sms.ts';
 import { trunkSchema, uniqueTrunkIds } from './config-trunks.ts';
@@ -245,6 +246,7 @@ const settings = z.strictObject({
   sip: sipSchema.prefault({}),
   media: media.prefault({}),
   calls: calls.prefault({}),
+  outboundCalls: outboundCallsSchema.prefault({}),
   alerting: alerting.prefault({}),
   accounts: accounts.prefault({}),
   validation: validationSchema.prefault({}),

@@ -5,12 +5,15 @@ import { CallService, overloadHeaders } from '../calls/index.ts';
 import type { CarrierCatalogue, SmsGateway } from '../carrier/index.ts';
 import { type Config, sipRealm } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
+import type { Forwarding } from '../forwarding/index.ts';
 import { clientAddress } from '../http/index.ts';
 import type { Logger } from '../log.ts';
 import { EmbeddedMediaPlane } from '../media/index.ts';
 import { askSoftphone, Registrar, SourceGuard } from '../registration/index.ts';
 import { explainListenError } from '../start-error.ts';
 import { deriveKey, type Store } from '../store/index.ts';
+import type { Validations } from '../validation/index.ts';
+import { createOwnCalls, type OwnCalls } from './own-calls.ts';
 import { portSetting, sipListeners } from './sip-listeners.ts';
 import { eventPackages, type Subscriptions, startSubscriptions } from './subscriptions.ts';
 import type { Teardown } from './teardown.ts';
@@ -28,6 +31,8 @@ export interface TelephonyOptions {
   masterKey: Buffer;
   catalogue: CarrierCatalogue;
   sms: SmsGateway;
+  validations: Validations;
+  forwarding: Forwarding;
   version: string;
 }
 
@@ -38,6 +43,7 @@ export interface Telephony {
   registrar: Registrar;
   alerting: Alerting;
   calls: CallService;
+  ownCalls: OwnCalls;
   subscriptions: Subscriptions;
   trunking: TrunkParts;
 }
@@ -62,7 +68,9 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   teardown.add('registrar', () => registrar.close());
   const alerting = createAlerting(options, registrar);
   const trunking = createTrunks(options, { stack, registrar, guard });
-  const calls = createCalls(options, { stack, media, registrar, alerting }, trunking);
+  const ownCalls = createOwnCalls({ ...options, media, dialer: trunking.dialer });
+  const { interceptors } = ownCalls;
+  const calls = createCalls(options, { stack, media, registrar, alerting, interceptors }, trunking);
   late.calls = calls;
   teardown.add('calls', () => calls.close());
 
@@ -80,7 +88,9 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   watchCertificate(options, stack, teardown);
   trunking.dialer.start();
   teardown.add('trunks', () => trunking.dialer.close());
-  return { stack, media, registrar, alerting, calls, subscriptions, trunking };
+  await ownCalls.start();
+  teardown.add('own calls', () => ownCalls.close());
+  return { stack, media, registrar, alerting, calls, ownCalls, subscriptions, trunking };
 }
 
 function watchCertificate({ config, log }: TelephonyOptions, stack: SipStack, teardown: Teardown): void {
@@ -234,7 +244,13 @@ function createAlerting(
 
 function createCalls(
   { config, store, fabric, log, catalogue }: TelephonyOptions,
-  parts: { stack: SipStack; media: EmbeddedMediaPlane; registrar: Registrar; alerting: Alerting },
+  parts: {
+    stack: SipStack;
+    media: EmbeddedMediaPlane;
+    registrar: Registrar;
+    alerting: Alerting;
+    interceptors: OwnCalls['interceptors'];
+  },
   { trunks, load }: TrunkParts,
 ): CallService {
   const { stack, ...neighbours } = parts;

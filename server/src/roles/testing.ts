@@ -146,6 +146,7 @@ export class TestHouse {
       config,
       log,
       fabric: this.fabric,
+      forwardingChecks: { begin: async (_account, number) => void this.checked.push(number) },
       calls: { history: async () => this.callLog },
       voicemails: {
         voicemails: async () => this.voicemails,

@@ -4,6 +4,7 @@ import type { Api, ApiContext } from '../context.ts';
 import * as schemas from '../schemas.ts';
 import { loggedIn, sessionOf } from '../session-cookie.ts';
 import { accountView } from '../views.ts';
+import { forwardingCheckRoute } from './forwarding-check.ts';
 
 const tags = ['forwarding'];
 
@@ -11,6 +12,7 @@ const tags = ['forwarding'];
 export function forwardingRoutes(api: Api, context: ApiContext): void {
   const { forwarding } = context;
   api.addHook('onRequest', loggedIn);
+  forwardingCheckRoute(api, context);
 
   api.post(
     '/account/numbers/:number/forwarding',
