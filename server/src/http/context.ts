@@ -4,7 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Accounts, Session } from '../accounts/index.ts';
 import type { Config } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
-import type { Forwarding, ForwardingChecks } from '../forwarding/index.ts';
+import type { CatalogueEditor, Forwarding, ForwardingChecks } from '../forwarding/index.ts';
 import type { Logger } from '../log.ts';
 import type { Validations } from '../validation/index.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -67,6 +67,7 @@ export interface ApiServices {
   accounts: Accounts;
   validations: Validations;
   forwarding: Forwarding;
+  catalogueEditor: CatalogueEditor;
   forwardingChecks: Pick<ForwardingChecks, 'begin'>;
   calls: CallHistory;
   voicemails: Voicemails;
