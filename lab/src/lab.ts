@@ -46,6 +46,8 @@ const silentLog: LabLog = { info: () => {}, warn: () => {} };
 
 /** A carrier in a box: handsets with SIMs, a switch and SIP trunk per carrier, and an SMS centre. */
 export class Lab {
+  /** Where Ringthrough takes SIP. */
+  readonly server: Readonly<LabOptions['server']>;
   readonly #log: LabLog;
   readonly #listeners = new Set<(event: LabEvent) => void>();
   readonly #ladder: Ladder;
@@ -59,6 +61,7 @@ export class Lab {
 
   /** @throws Error when the state file is not the lab's. */
   constructor(options: LabOptions) {
+    this.server = options.server;
     this.#log = options.log ?? silentLog;
     this.#file = options.stateFile === undefined ? undefined : new StateFile(options.stateFile);
     const state = this.#file?.load();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import WebSocket from 'ws';
 import { Lab } from '../lab.ts';
 import { defaultCarriers, defaultSmsToken } from '../model/defaults.ts';
@@ -110,6 +110,41 @@ describe('REST', () => {
     expect((await post(`/handsets/${caller}/hangup`, undefined, foreign)).json().code).toBe('cross-site');
     const marked = { 'sec-fetch-site': 'cross-site' };
     expect((await post(`/handsets/${caller}/hangup`, undefined, marked)).statusCode).toBe(403);
+  });
+
+  it('sends an SMS, places a missed call, and switches the carrier’s voicemail', async () => {
+    const sent = await post(`/handsets/${caller}/sms`, { to: own, text: 'Hello' });
+    expect([sent.statusCode, sent.json().state]).toEqual([202, 'delivered']);
+    expect((await get('/sms')).json()).toMatchObject([{ from: caller, to: own, text: 'Hello' }]);
+    await post(`/handsets/${caller}/dial`, { number: own, ringMs: 10 });
+    await vi.waitFor(async () => expect((await get(`/handsets/${own}`)).json().state).toBe('idle'));
+    expect((await get('/calls')).json()).toMatchObject([{ release: { by: 'caller' }, answeredAt: null }]);
+    const path = `/lab/api/handsets/${own}/voicemail`;
+    const on = await app.inject({ method: 'PUT', url: path, payload: { on: true } });
+    expect(on.json().carrierVoicemail.on).toBe(true);
+  });
+
+  it('puts the machines of a carrier out of order, and in order again', async () => {
+    const patch = (payload: object) =>
+      app.inject({ method: 'PATCH', url: '/lab/api/carriers/lab-gsm', payload });
+    expect((await patch({ sms: 'throttled' })).json().condition.sms).toBe('throttled');
+    expect((await post('/sms', sms, { authorization })).statusCode).toBe(429);
+    await patch({ sms: 'down' });
+    expect((await post('/sms', sms, { authorization })).statusCode).toBe(503);
+    await patch({ sms: 'up', redirection: 'both' });
+    expect((await post('/sms', sms, { authorization })).statusCode).toBe(202);
+    expect((await get('/carriers')).json()[0]).toMatchObject({ redirection: 'both' });
+    expect((await patch({ sms: 'tired' })).statusCode).toBe(400);
+  });
+
+  it('gives the ladder away as text and as a capture', async () => {
+    const { call } = (await post(`/handsets/${caller}/dial`, { number: own })).json();
+    const text = await get(`/calls/${call.id}/ladder.txt`);
+    expect(text.body).toContain('handset:+12125550199 -> switch:lab-gsm  SETUP');
+    const pcap = await get(`/calls/${call.id}/ladder.pcap`);
+    expect(pcap.headers['content-disposition']).toContain('.pcap');
+    expect(pcap.rawPayload.readUInt32LE(0)).toBe(0xa1b2c3d4);
+    expect((await get('/calls/none/ladder.pcap')).statusCode).toBe(404);
   });
 
   it('loads a scenario', async () => {

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Lab } from '../lab.ts';
+import type { Participant } from '../ladder.ts';
 import { LabError } from '../model/errors.ts';
 import type { CarrierCondition, Coverage, RedirectionHeaders } from '../model/types.ts';
+import { ladderAsPcap, ladderAsText } from './ladder-files.ts';
 import {
   carrierSchema,
   coverageSchema,
@@ -110,9 +112,25 @@ function addNetworkRoutes(app: FastifyInstance, lab: Lab): void {
   app.get('/calls', () => lab.calls());
   app.get<ById>('/calls/:id', ({ params }) => lab.call(params.id));
   app.get<ById>('/calls/:id/ladder', ({ params }) => lab.ladder(params.id));
+  addLadderFiles(app, lab);
   app.get('/prompts', () => lab.prompts());
   app.get('/scenarios', () => lab.scenarios());
   app.post<{ Params: { name: string } }>('/scenarios/:name', ({ params }) => lab.loadScenario(params.name));
+}
+
+/** The ladder of a call to take away. */
+function addLadderFiles(app: FastifyInstance, lab: Lab): void {
+  const addressOf = (who: Participant) =>
+    who === 'ringthrough' ? lab.server : lab.carriers().find(({ id }) => who === `switch:${id}`)?.sip;
+  app.get<ById>('/calls/:id/ladder.txt', ({ params: { id } }, reply) => {
+    const text = ladderAsText(lab.ladder(id), lab.call(id).startedAt);
+    return reply.type('text/plain; charset=utf-8').send(text);
+  });
+  app.get<ById>('/calls/:id/ladder.pcap', ({ params: { id } }, reply) => {
+    const pcap = ladderAsPcap(lab.ladder(id), addressOf);
+    const name = `attachment; filename="call-${id}.pcap"`;
+    return reply.type('application/vnd.tcpdump.pcap').header('content-disposition', name).send(pcap);
+  });
 }
 
 /** The SMS webhook of the carrier: what Ringthrough posts to have a text delivered. */

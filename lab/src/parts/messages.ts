@@ -170,6 +170,9 @@ export class Messages {
     this.#hub.changed();
     const record = this.#centre.record(id);
     if (record === undefined) return;
+    // What just came is what the screen shows.
+    const handset = this.#handsets.get(record.to);
+    if (handset !== undefined) handset.screen = undefined;
     for (const listener of this.#listeners) listener(record);
   }
 
