@@ -340,7 +340,8 @@ export class ActiveCall {
     }
   }
 
-  #callerGone({ type, elsewhere }: CallerEnd): CallInput {
+  #callerGone({ type, elsewhere, cause }: CallerEnd): CallInput {
+    if (type === 'caller-media-failed') return { type, cause };
     if (type !== 'caller-cancelled') return { type };
     const { carrierVoicemail, now } = this.#neighbours;
     const timed = carrierVoicemail.cancelled(this.number.number, now() - this.arrivedAt);

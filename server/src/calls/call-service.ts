@@ -234,9 +234,9 @@ export class CallService {
     }
     const ringMedia = new RingMedia({ callId: id, media: this.#options.media, codecs: () => caller.codecs });
     try {
-      const prepared = caller.prepare(id);
-      // Beside the caller's: the sooner the devices ring.
       const devices = this.#options.registrar.availableNow(number.accountId);
+      const prepared = caller.prepare(id, devices.length > 0);
+      // Beside the caller's: the sooner the devices ring.
       if (devices.some(({ transport }) => transport !== 'ws')) ringMedia.prepare();
       await prepared;
       await this.#ring({

@@ -51,6 +51,7 @@ export type EndCause =
   | 'device-lost'
   | 'carrier-lost'
   | 'no-common-codec'
+  | 'no-media'
   | 'media-silent'
   | 'max-duration'
   | 'shutdown'
@@ -80,8 +81,11 @@ export type CallInput =
   | { type: 'caller-cancelled'; byCarrier?: boolean }
   | { type: 'caller-hung-up' }
   | { type: 'carrier-lost' }
-  /** We made the offer, and what came with the ACK is no answer to it (RFC 3261 section 13.2.1). */
-  | { type: 'caller-media-failed' }
+  /**
+   * The caller's offer cannot be answered; or we made the offer, and what came with the ACK is no answer to it (RFC 3261
+   * section 13.2.1). `cause`: by default there is no common codec.
+   */
+  | { type: 'caller-media-failed'; cause?: 'no-media' | undefined }
   | { type: 'media-silent' }
   | { type: 'timer'; timer: CallTimer }
   | { type: 'alerting-ended'; outcome: 'voicemail' | 'missed' | 'failed'; answeredAt: number | undefined }

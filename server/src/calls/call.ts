@@ -230,7 +230,7 @@ export class Call {
         return;
       case 'caller-media-failed':
         this.#takeAwayLegs('failed');
-        this.#end('no-common-codec', 'failed', true);
+        this.#end(input.cause ?? 'no-common-codec', 'failed', true);
         return;
       case 'shutdown':
       case 'broken-invariant':

@@ -3,6 +3,7 @@ import type { CarrierLeg } from '../alerting/index.ts';
 import {
   type CodecName,
   type LegReport,
+  MediaError,
   type MediaLeg,
   type MediaPlane,
   SessionMedia,
@@ -20,6 +21,8 @@ export interface CallerEnd {
   type: CallerGone;
   /** The CANCEL said that the call was answered elsewhere (RFC 3326, cause 200): the carrier did it, not the caller. */
   elsewhere: boolean;
+  /** Why there is no media, where it is not the codecs. */
+  cause?: 'no-media' | undefined;
 }
 
 /** The leg towards the caller's switch. It notices at once when the caller goes, whatever else is under way. */
@@ -28,7 +31,9 @@ export class CallerLeg implements CarrierLeg {
   readonly #media: MediaPlane;
   #leg: MediaLeg | undefined;
   #dialogMedia: SessionMedia | undefined;
-  #sdp = '';
+  /** Undefined until the offer is answered. */
+  #sdp: string | undefined;
+  #described: Promise<void> = Promise.resolve();
   #negotiated: Promise<void> = Promise.resolve();
   #gone: CallerEnd | undefined;
   #listener: ((gone: CallerEnd) => void) | undefined;
@@ -75,15 +80,35 @@ export class CallerLeg implements CarrierLeg {
     };
   }
 
-  /** Opens the media and answers the offer, without telling anybody yet. @throws MediaError */
-  async prepare(callId: string): Promise<void> {
+  /**
+   * Opens the media and answers the offer, without telling anybody yet.
+   * @param beside an offer with a codec that trunks speak is answered beside what follows: should that fail after all, the
+   * caller is gone (`caller-media-failed`)
+   * @throws MediaError
+   */
+  async prepare(callId: string, beside: boolean): Promise<void> {
     const wanted = { callId, kind: 'rtp', codecs: trunkCodecs } as const;
-    const { leg, sdp } = await this.#media.openDescribedLeg(wanted, this.session.offer);
+    const { offer } = this.session;
+    if (offer === undefined) {
+      const { leg, sdp } = await this.#media.openOfferingLeg(wanted);
+      this.#leg = leg;
+      this.#sdp = sdp;
+      return;
+    }
+    const { leg, answer } = this.#media.openAnsweringLeg(wanted, offer);
     this.#leg = leg;
-    this.#sdp = sdp;
+    this.#described = answer.then((sdp) => {
+      this.#sdp = sdp;
+    });
+    if (!beside || firstCodec(offer) === undefined) await this.#described;
+    this.#described.catch((error: unknown) => {
+      const cause = error instanceof MediaError && error.code === 'no-free-port' ? 'no-media' : undefined;
+      this.#ended({ type: 'caller-media-failed', elsewhere: false, cause });
+    });
   }
 
   async answer(): Promise<boolean> {
+    await this.#described.catch(() => undefined);
     this.accept();
     if (this.#gone !== undefined) return false;
     await this.#negotiated;
@@ -94,6 +119,15 @@ export class CallerLeg implements CarrierLeg {
   accept(): void {
     if (this.#gone !== undefined || this.session.state !== 'early') return;
     const { session, media } = this;
+    const sdp = this.#sdp;
+    if (sdp === undefined) {
+      // Whoever cannot be answered is gone then.
+      this.#described.then(
+        () => this.accept(),
+        () => undefined,
+      );
+      return;
+    }
     if (session.offer === undefined) {
       this.#negotiated = new Promise((resolve) => {
         session.on('ended', () => resolve());
@@ -109,7 +143,7 @@ export class CallerLeg implements CarrierLeg {
     this.#dialogMedia = new SessionMedia(session, media, (key) => {
       for (const listener of [...this.#onKey]) listener(key);
     });
-    session.accept({ sdp: this.#sdp });
+    session.accept({ sdp });
   }
 
   /** Bridges to the device's leg: at once, or when the caller's answer has come. */

@@ -48,7 +48,7 @@ export class RingMedia {
   async offer(kind: 'rtp' | 'webrtc'): Promise<OfferedMedia> {
     const { callId, media, codecs } = this.#options;
     if (kind === 'webrtc') {
-      const own = await media.openDescribedLeg({ callId, kind, codecs: ['opus', ...codecs()] });
+      const own = await media.openOfferingLeg({ callId, kind, codecs: ['opus', ...codecs()] });
       return { ...own, release: async () => void (await own.leg.close()) };
     }
     return this.#use(this.#open());
@@ -57,7 +57,7 @@ export class RingMedia {
   #open(): Shared {
     const { callId, media, codecs } = this.#options;
     this.#shared ??= {
-      opened: media.openDescribedLeg({ callId, kind: 'rtp', codecs: codecs() }),
+      opened: media.openOfferingLeg({ callId, kind: 'rtp', codecs: codecs() }),
       users: 0,
     };
     return this.#shared;

@@ -37,6 +37,7 @@ const callerEnds: Readonly<Record<EndCause, { status: number; cause: number; tex
   'device-hung-up': { status: 480, cause: 16, text: 'Normal call clearing' },
   'device-lost': { status: 480, cause: 27, text: 'Destination out of order' },
   'no-common-codec': { status: 488, cause: 65, text: 'Bearer capability not implemented' },
+  'no-media': { status: 503, cause: 34, text: 'No circuit available' },
   'media-silent': { status: 480, cause: 102, text: 'Recovery on timer expiry' },
   'max-duration': { status: 480, cause: 31, text: 'Maximum duration' },
   shutdown: { status: 503, cause: 41, text: 'Temporary failure' },

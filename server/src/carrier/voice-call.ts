@@ -121,7 +121,7 @@ export class PlacedVoiceCall implements VoiceCall {
   /** Opens the media, then calls. */
   start(): void {
     const { media, id } = this.#options;
-    media.openDescribedLeg({ callId: id, kind: 'rtp', codecs }).then(
+    media.openOfferingLeg({ callId: id, kind: 'rtp', codecs }).then(
       ({ leg, sdp }) => this.#dial(leg, sdp),
       () => {
         this.#end({ why: 'not-placed' });

@@ -137,9 +137,9 @@ export function describeMediaPlane(
         const before = await plane.stats();
         const wanted = { callId: 'call', kind: 'rtp', codecs: ['PCMA', 'PCMU'] } as const;
         const caller = await openPeer({ kind: 'rtp', codec: 'PCMU' });
-        const answered = await plane.openDescribedLeg(wanted, caller.sdp());
-        expect(answered.sdp).toMatch(/m=audio \d+ RTP\/AVP 0 101\r\n/);
-        const offering = await plane.openDescribedLeg(wanted);
+        const answered = plane.openAnsweringLeg(wanted, caller.sdp());
+        expect(await answered.answer).toMatch(/m=audio \d+ RTP\/AVP 0 101\r\n/);
+        const offering = await plane.openOfferingLeg(wanted);
         expect(offering.sdp).toMatch(/m=audio \d+ RTP\/AVP 8 0 101\r\n/);
         const callee = await openPeer({ kind: 'rtp', codec: 'PCMU' });
         // In order, without waiting for one another.
@@ -148,7 +148,7 @@ export function describeMediaPlane(
           plane.connect(answered.leg, offering.leg),
         ]);
         await Promise.all([answered.leg.close(), offering.leg.close()]);
-        await expect(plane.openDescribedLeg(wanted, 'v=1')).rejects.toMatchObject({ code: 'bad-sdp' });
+        await expect(plane.openAnsweringLeg(wanted, 'v=1').answer).rejects.toMatchObject({ code: 'bad-sdp' });
         expect(await plane.stats()).toEqual(before);
       });
 

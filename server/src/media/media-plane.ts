@@ -26,11 +26,15 @@ export interface DescribedLeg {
 export interface MediaPlane {
   openLeg(options: OpenLegOptions): Promise<MediaLeg>;
   /**
-   * `openLeg` with its first description in one step: the answer to `offer`, or an offer where there is none. When that
-   * fails, no leg is left.
-   * @throws MediaError `no-free-port`, `bad-sdp`, `no-common-codec`
+   * `openLeg` with its offer in one step.
+   * @throws MediaError `no-free-port`
    */
-  openDescribedLeg(options: OpenLegOptions, offer?: string): Promise<DescribedLeg>;
+  openOfferingLeg(options: OpenLegOptions): Promise<DescribedLeg>;
+  /**
+   * `openLeg` with its answer to an offer. The leg may be used at once: what is asked of it is done in order. When the answer
+   * fails (MediaError `no-free-port`, `bad-sdp`, `no-common-codec`), no leg is left.
+   */
+  openAnsweringLeg(options: OpenLegOptions, offer: string): { leg: MediaLeg; answer: Promise<string> };
   /** Bridges two negotiated legs of one call both ways, transcoding where their codecs differ. */
   connect(a: MediaLeg, b: MediaLeg): Promise<void>;
   stats(): Promise<MediaStats>;

@@ -14,7 +14,8 @@ import {
   type RecordingResult,
   type RecordOptions,
 } from '../media-plane.ts';
-import type { Commands, LegEvent } from './protocol.ts';
+import { LegStock } from './leg-stock.ts';
+import type { LegEvent, OpenLegArgs } from './protocol.ts';
 import { type MediaLog, WorkerClient } from './worker-client.ts';
 
 export interface EmbeddedMediaPlaneOptions {
@@ -41,7 +42,10 @@ export class EmbeddedMediaPlane implements MediaPlane {
   readonly #options: EmbeddedMediaPlaneOptions;
   readonly #startWorker: StartWorker;
   readonly #legs = new TransientMap<EmbeddedLeg>();
+  readonly #stock = new LegStock();
   #worker: Promise<WorkerClient>;
+  /** The newest; where it is gone, it says so. */
+  #client!: WorkerClient;
   #webrtcPort = 0;
   #opened = 0;
   #closing: Promise<void> | undefined;
@@ -79,11 +83,13 @@ export class EmbeddedMediaPlane implements MediaPlane {
       },
     );
     this.#webrtcPort = worker.webrtcPort;
+    this.#client = worker;
     return worker;
   }
 
   #replaceWorker(): void {
     const lost = this.#legs.values();
+    this.#stock.clear();
     this.#legs.clear();
     if (!this.#closing) {
       this.#worker = this.#start(this.#webrtcPort);
@@ -101,29 +107,60 @@ export class EmbeddedMediaPlane implements MediaPlane {
   }
 
   async openLeg(options: OpenLegOptions): Promise<MediaLeg> {
-    const { leg } = await this.#open(options, (worker, args) => worker.request('openLeg', args));
+    const worker = await this.#worker;
+    const { leg, args } = this.#newLeg(options, worker);
+    await this.#opening(leg, worker.request('openLeg', args));
     return leg;
   }
 
-  async openDescribedLeg(options: OpenLegOptions, offer?: string): Promise<DescribedLeg> {
-    const { leg, result } = await this.#open(options, (worker, args) =>
-      worker.request('openDescribedLeg', { ...args, offer }),
-    );
-    return { leg, sdp: result };
+  async openOfferingLeg(options: OpenLegOptions): Promise<DescribedLeg> {
+    const worker = await this.#worker;
+    const stocked = options.kind === 'rtp' ? this.#stock.take(worker, options.codecs) : undefined;
+    const { leg, args } = this.#newLeg(options, worker);
+    if (stocked) {
+      worker.tell('adoptLeg', { ...args, stockId: stocked.stockId, offered: true });
+      return { leg, sdp: stocked.sdp };
+    }
+    return { leg, sdp: await this.#opening(leg, worker.request('openOfferingLeg', args)) };
   }
 
-  async #open<T>(
+  openAnsweringLeg(options: OpenLegOptions, offer: string): { leg: MediaLeg; answer: Promise<string> } {
+    const worker = this.#client;
+    const { leg, args } = this.#newLeg(options, worker);
+    const answer = worker
+      .request('openAnsweringLeg', { ...args, offer })
+      .catch((error) => this.#answerFromStock(error, args, offer));
+    return { leg, answer: this.#opening(leg, answer) };
+  }
+
+  /** The last ports may be those that wait in the stock. */
+  #answerFromStock(error: unknown, args: OpenLegArgs, offer: string): Promise<string> {
+    const outOfPorts = error instanceof MediaError && error.code === 'no-free-port';
+    const stockId = outOfPorts && args.kind === 'rtp' ? this.#stock.takeAny() : undefined;
+    if (stockId === undefined) throw error;
+    const { legId } = args;
+    this.#client.tell('adoptLeg', { ...args, stockId, offered: false });
+    return this.#client.request('acceptOffer', { legId, sdp: offer }).catch((failure) => {
+      this.#client.tell('closeLeg', { legId });
+      throw failure;
+    });
+  }
+
+  #newLeg(
     { callId, kind, codecs }: OpenLegOptions,
-    command: (worker: WorkerClient, args: Commands['openLeg']['args']) => Promise<T>,
-  ): Promise<{ leg: EmbeddedLeg; result: T }> {
-    const worker = await this.#worker;
+    worker: WorkerClient,
+  ): { leg: EmbeddedLeg; args: OpenLegArgs } {
     const legId = `leg${++this.#opened}`;
     const leg = new EmbeddedLeg({ id: legId, kind, worker, legs: this.#legs });
     this.#legs.set(legId, leg);
+    return { leg, args: { legId, callId, kind, codecs: [...codecs] } };
+  }
+
+  async #opening<T>(leg: EmbeddedLeg, opened: Promise<T>): Promise<T> {
     try {
-      return { leg, result: await command(worker, { legId, callId, kind, codecs: [...codecs] }) };
+      return await opened;
     } catch (error) {
-      this.#legs.delete(legId);
+      this.#legs.delete(leg.id);
       throw error;
     }
   }

@@ -47,8 +47,9 @@ const OPUS_RATE = 16_000;
 
 /** One leg in the worker: its negotiation, and what is done with its media. */
 export class Leg {
-  readonly id: string;
-  readonly callId: string;
+  #id: string;
+  #callId: string;
+  #codecs: readonly CodecName[];
   readonly stream: LegStream;
   readonly #options: LegOptions;
   readonly #sessionId = Math.floor(Math.random() * 2 ** 48);
@@ -72,12 +73,21 @@ export class Leg {
   #closing: Promise<LegReport> | undefined;
 
   constructor(options: LegOptions) {
-    this.id = options.id;
-    this.callId = options.callId;
+    this.#id = options.id;
+    this.#callId = options.callId;
+    this.#codecs = options.codecs;
     this.#options = options;
     this.stream = new LegStream(options.transport, (key, durationMs) =>
       options.emit('dtmf', { key, durationMs }),
     );
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  get callId(): string {
+    return this.#callId;
   }
 
   get codecName(): CodecName | undefined {
@@ -94,14 +104,30 @@ export class Leg {
 
   createOffer(): string {
     this.#offerPending = true;
-    return writeOffer(this.#local(), this.#options.codecs, this.#remote);
+    return writeOffer(this.#local(), this.#codecs, this.#remote);
+  }
+
+  /** An offer of these codecs, of which nothing comes unless the leg is adopted with it. */
+  prepareOffer(codecs: readonly CodecName[]): string {
+    const offer = writeOffer(this.#local(), codecs, undefined);
+    this.#version = 0;
+    return offer;
+  }
+
+  /** A leg that was opened for later has its call now. `offered`: its peer gets the offer that was prepared. */
+  adopt(call: { id: string; callId: string; codecs: readonly CodecName[]; offered: boolean }): void {
+    this.#id = call.id;
+    this.#callId = call.callId;
+    this.#codecs = call.codecs;
+    this.#offerPending = call.offered;
+    if (call.offered) this.#version = 1;
   }
 
   async acceptAnswer(text: string): Promise<void> {
     if (!this.#offerPending && !this.#remote)
       throw new MediaError('wrong-state', 'there is no offer to answer');
     const remote = parseRemote(text, this.#options.kind);
-    const agreement = agreeOnAnswer(remote, this.#options.codecs);
+    const agreement = agreeOnAnswer(remote, this.#codecs);
     this.#offerPending = false;
     await this.#apply(remote, agreement, 'answer');
   }
@@ -109,7 +135,7 @@ export class Leg {
   async acceptOffer(text: string): Promise<string> {
     if (this.#offerPending) throw new MediaError('wrong-state', 'our own offer is not answered yet');
     const remote = parseRemote(text, this.#options.kind);
-    const agreement = agreeOnOffer(remote, this.#options.codecs);
+    const agreement = agreeOnOffer(remote, this.#codecs);
     await this.#apply(remote, agreement, 'offer');
     return writeAnswer(this.#local(), remote, agreement);
   }

@@ -2,8 +2,9 @@ import type { IcePort } from '@ringthrough/ice';
 import { MediaError, type MediaLegEvents } from '../media-plane.ts';
 import { Bridge } from './bridge.ts';
 import { Leg } from './leg.ts';
+import { listName, type StockedLeg } from './leg-stock.ts';
 import type { LegTransport, TransportHandlers } from './leg-transport.ts';
-import type { CommandName, Commands, LegEvent, LogLevel, WorkerConfig } from './protocol.ts';
+import type { CommandName, Commands, LegEvent, LogLevel, OpenLegArgs, WorkerConfig } from './protocol.ts';
 import { RtpPorts } from './rtp-ports.ts';
 import { RtpTransport } from './rtp-transport.ts';
 import { Scheduler } from './scheduler.ts';
@@ -11,6 +12,9 @@ import { WebrtcTransport } from './webrtc-transport.ts';
 
 /** How often legs look at their timeouts and reports. */
 const CHECK_MS = 100;
+
+/** One in so many of the free port pairs may wait in the stock. */
+const STOCK_SHARE = 8;
 
 export interface EngineOptions {
   config: WorkerConfig;
@@ -26,6 +30,9 @@ export class MediaEngine {
   readonly #options: EngineOptions;
   readonly #ports: RtpPorts;
   readonly #legs = new Map<string, Leg>();
+  /** Legs that wait for a call. */
+  readonly #stock = new Map<string, Leg>();
+  #stocked = 0;
   readonly #scheduler: Scheduler;
   readonly #now = () => performance.timeOrigin + performance.now();
   #checking: NodeJS.Timeout | undefined;
@@ -38,8 +45,11 @@ export class MediaEngine {
       options.log('error', { error: textOf(error) }, 'a media leg failed');
     });
     this.#handlers = {
-      openLeg: (args) => this.#openLeg(args),
-      openDescribedLeg: (args) => this.#openDescribedLeg(args),
+      openLeg: async (args) => void (await this.#openLeg(args)),
+      openOfferingLeg: async (args) => (await this.#openLeg(args)).createOffer(),
+      openAnsweringLeg: (args) => this.#openAnsweringLeg(args),
+      stockLegs: (args) => this.#stockLegs(args),
+      adoptLeg: async (args) => this.#adoptLeg(args),
       createOffer: async ({ legId }) => this.#leg(legId).createOffer(),
       acceptAnswer: async ({ legId, sdp }) => void (await this.#leg(legId).acceptAnswer(sdp)),
       acceptOffer: async ({ legId, sdp }) => this.#leg(legId).acceptOffer(sdp),
@@ -50,7 +60,10 @@ export class MediaEngine {
       echo: async ({ legId }) => void this.#leg(legId).echo(),
       closeLeg: async ({ legId }) => this.#closeLeg(this.#leg(legId)),
       connect: async ({ legId, otherId }) => this.#connect(this.#leg(legId), this.#leg(otherId)),
-      stats: async () => ({ legs: this.#legs.size, rtpPortsFree: this.#ports.portsFree }),
+      stats: async () => ({
+        legs: this.#legs.size,
+        rtpPortsFree: this.#ports.portsFree + 2 * this.#stock.size,
+      }),
       close: async () => this.#close(),
     };
   }
@@ -66,15 +79,25 @@ export class MediaEngine {
     return leg;
   }
 
-  async #openLeg(args: Commands['openLeg']['args']): Promise<undefined> {
-    const { legId, callId, kind, codecs } = args;
+  async #openLeg(args: OpenLegArgs): Promise<Leg> {
+    const leg = await this.#makeLeg(args);
+    this.#hold(args.legId, leg);
+    return leg;
+  }
+
+  #hold(legId: string, leg: Leg): void {
+    this.#legs.set(legId, leg);
+    this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
+  }
+
+  async #makeLeg({ legId, callId, kind, codecs }: OpenLegArgs): Promise<Leg> {
     const { config, icePort, emit } = this.#options;
     let leg: Leg | undefined;
     const handlers: TransportHandlers = {
       onRtp: (buffer, length) => this.#guard(leg, (open) => open.onRtp(buffer, length)),
       onRtcp: (bytes) => this.#guard(leg, (open) => open.onRtcp(bytes)),
       onFailed: (reason) => {
-        this.#options.log('warn', { callId, leg: legId, reason }, 'media path lost');
+        this.#options.log('warn', { callId: leg?.callId, leg: leg?.id, reason }, 'media path lost');
         leg?.onFailed();
       },
     };
@@ -93,22 +116,44 @@ export class MediaEngine {
       silenceTimeoutMs: config.silenceTimeoutMs,
       now: this.#now,
       emit: <E extends keyof MediaLegEvents>(event: E, ...eventArgs: MediaLegEvents[E]) =>
-        emit({ type: 'event', legId, event, args: eventArgs } as LegEvent),
+        emit({ type: 'event', legId: leg?.id, event, args: eventArgs } as LegEvent),
     });
-    this.#legs.set(legId, leg);
-    this.#checking ??= setInterval(() => this.#check(), CHECK_MS);
-    return undefined;
+    return leg;
   }
 
-  async #openDescribedLeg({ offer, ...args }: Commands['openDescribedLeg']['args']): Promise<string> {
-    await this.#openLeg(args);
-    const leg = this.#leg(args.legId);
+  async #openAnsweringLeg({ offer, ...args }: Commands['openAnsweringLeg']['args']): Promise<string> {
+    const leg = await this.#openLeg(args);
     try {
-      return offer === undefined ? leg.createOffer() : await leg.acceptOffer(offer);
+      return await leg.acceptOffer(offer);
     } catch (error) {
       await this.#closeLeg(leg);
       throw error;
     }
+  }
+
+  /** The stock never holds more than a small part of the ports that are free. */
+  async #stockLegs({ count, lists }: Commands['stockLegs']['args']): Promise<StockedLeg[]> {
+    const stocked: StockedLeg[] = [];
+    const [codecs = []] = lists;
+    while (stocked.length < count && this.#ports.portsFree > 2 * STOCK_SHARE * (this.#stock.size + 1)) {
+      const stockId = `stock${++this.#stocked}`;
+      const leg = await this.#makeLeg({ legId: stockId, callId: '', kind: 'rtp', codecs });
+      this.#stock.set(stockId, leg);
+      stocked.push({
+        stockId,
+        offers: Object.fromEntries(lists.map((list) => [listName(list), leg.prepareOffer(list)])),
+      });
+    }
+    return stocked;
+  }
+
+  #adoptLeg({ stockId, legId, ...call }: Commands['adoptLeg']['args']): undefined {
+    const leg = this.#stock.get(stockId);
+    if (!leg) throw new MediaError('closed', 'the leg is closed');
+    this.#stock.delete(stockId);
+    leg.adopt({ id: legId, ...call });
+    this.#hold(legId, leg);
+    return undefined;
   }
 
   /** A broken invariant ends that leg, not the process. */
@@ -154,7 +199,8 @@ export class MediaEngine {
   }
 
   async #close(): Promise<undefined> {
-    await Promise.allSettled([...this.#legs.values()].map((leg) => this.#closeLeg(leg)));
+    const legs = [...this.#legs.values(), ...this.#stock.values()];
+    await Promise.allSettled(legs.map((leg) => this.#closeLeg(leg)));
     await Promise.all([this.#ports.close(), this.#options.icePort.close()]);
     return undefined;
   }

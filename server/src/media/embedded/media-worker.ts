@@ -9,7 +9,17 @@ async function main(): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error('this file runs in a worker thread');
   const config = workerData as WorkerConfig;
-  const say = (message: FromWorker) => port.postMessage(message);
+  let outbox: FromWorker[] = [];
+  // What one turn says crosses over together.
+  const say = (message: FromWorker) => {
+    outbox.push(message);
+    if (outbox.length > 1) return;
+    queueMicrotask(() => {
+      const messages = outbox;
+      outbox = [];
+      port.postMessage(messages);
+    });
+  };
   const { host, webrtcPort } = config;
   const icePort = await IcePort.bind({
     host,
@@ -27,7 +37,7 @@ async function main(): Promise<void> {
     emit: say,
     log: (level, data, message) => say({ type: 'log', level, data, message }),
   });
-  port.on('message', (request: Request) => {
+  const execute = (request: Request) => {
     const { id } = request;
     engine.execute(request.command, request.args as never).then(
       (value) => {
@@ -40,7 +50,8 @@ async function main(): Promise<void> {
         say({ type: 'error', id, code, message: error instanceof Error ? error.message : String(error) });
       },
     );
-  });
+  };
+  port.on('message', (requests: Request[]) => requests.forEach(execute));
   say({ type: 'ready', webrtcPort: icePort.address.port });
 }
 

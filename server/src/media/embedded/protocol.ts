@@ -9,6 +9,7 @@ import type {
   RecordingResult,
   RecordOptions,
 } from '../media-plane.ts';
+import type { StockedLeg } from './leg-stock.ts';
 
 /** What the worker is started with. Times in milliseconds. */
 export interface WorkerConfig {
@@ -20,12 +21,24 @@ export interface WorkerConfig {
   silenceTimeoutMs: number;
 }
 
+export interface OpenLegArgs {
+  legId: string;
+  callId: string;
+  kind: LegKind;
+  codecs: CodecName[];
+}
+
 /** Every command, with its arguments and its result, as they cross the thread boundary. Packets never do. */
 export interface Commands {
-  openLeg: { args: { legId: string; callId: string; kind: LegKind; codecs: CodecName[] }; result: undefined };
-  openDescribedLeg: {
-    args: { legId: string; callId: string; kind: LegKind; codecs: CodecName[]; offer: string | undefined };
-    result: string;
+  openLeg: { args: OpenLegArgs; result: undefined };
+  openOfferingLeg: { args: OpenLegArgs; result: string };
+  openAnsweringLeg: { args: OpenLegArgs & { offer: string }; result: string };
+  /** Opens plain RTP legs for later, as many as there are ports to spare for; each with an offer of every codec list. */
+  stockLegs: { args: { count: number; lists: CodecName[][] }; result: StockedLeg[] };
+  /** Gives a leg of the stock to a call. `offered`: its offer goes to a peer. No answer is waited for. */
+  adoptLeg: {
+    args: { stockId: string; legId: string; callId: string; codecs: CodecName[]; offered: boolean };
+    result: undefined;
   };
   createOffer: { args: { legId: string }; result: string };
   acceptAnswer: { args: { legId: string; sdp: string }; result: undefined };

@@ -1,6 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { MediaError } from '../media-plane.ts';
-import type { CommandName, Commands, FromWorker, LegEvent, LogLevel, WorkerConfig } from './protocol.ts';
+import type {
+  CommandName,
+  Commands,
+  FromWorker,
+  LegEvent,
+  LogLevel,
+  Request,
+  WorkerConfig,
+} from './protocol.ts';
 import { WorkerEnd } from './worker-end.ts';
 
 /** The part of pino that the media plane uses. */
@@ -36,6 +44,7 @@ export class WorkerClient {
   readonly #pending: Array<Pending | undefined> = [];
   readonly #freeIds: number[] = [];
   readonly #hooks: WorkerHooks;
+  #outbox: Request[] = [];
   #gone: MediaError | undefined;
   #closing = false;
 
@@ -48,7 +57,9 @@ export class WorkerClient {
     this.#end = end;
     this.webrtcPort = webrtcPort;
     this.#hooks = hooks;
-    worker.on('message', (message: FromWorker) => this.#receive(message));
+    worker.on('message', (messages: FromWorker[]) => {
+      for (const message of messages) this.#receive(message);
+    });
     worker.on('error', (error) => this.#lost(`media worker failed: ${error.message}`, error));
     worker.on('exit', () => this.#lost('media worker has ended'));
   }
@@ -61,10 +72,10 @@ export class WorkerClient {
     );
     const webrtcPort = await new Promise<number>((resolve, reject) => {
       worker.once('error', reject);
-      worker.once('message', (message: FromWorker) => {
+      worker.once('message', ([message]: FromWorker[]) => {
         worker.off('error', reject);
-        if (message.type === 'ready') resolve(message.webrtcPort);
-        else if (message.type === 'listen-failed') reject(new MediaListenError(message));
+        if (message?.type === 'ready') resolve(message.webrtcPort);
+        else if (message?.type === 'listen-failed') reject(new MediaListenError(message));
         else reject(new Error('media worker said something else than ready'));
       });
     }).catch(async (error) => {
@@ -80,8 +91,29 @@ export class WorkerClient {
     return new Promise((resolve, reject) => {
       const id = this.#freeIds.pop() ?? this.#pending.length;
       this.#pending[id] = { resolve, reject };
-      this.#worker.postMessage({ id, command, args });
+      this.#post({ id, command, args } as Request);
     });
+  }
+
+  /** A command whose answer is of no interest. */
+  tell<C extends CommandName>(command: C, args: Commands[C]['args']): void {
+    this.request(command, args).catch(() => undefined);
+  }
+
+  /** What one turn asks for crosses over together. */
+  #post(request: Request): void {
+    this.#outbox.push(request);
+    if (this.#outbox.length > 1) return;
+    queueMicrotask(() => {
+      const requests = this.#outbox;
+      this.#outbox = [];
+      if (!this.#gone) this.#worker.postMessage(requests);
+    });
+  }
+
+  /** Whether the thread has ended. */
+  get gone(): boolean {
+    return this.#gone !== undefined;
   }
 
   async close(): Promise<void> {

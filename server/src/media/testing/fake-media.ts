@@ -33,6 +33,10 @@ export class FakeMedia implements MediaPlane {
   }
 
   async openLeg(options: OpenLegOptions): Promise<FakeLeg> {
+    return this.#newLeg(options);
+  }
+
+  #newLeg(options: OpenLegOptions): FakeLeg {
     if (this.open.length >= this.portsFree) throw new MediaError('no-free-port', 'no free port');
     this.#count += 1;
     const leg = new FakeLeg(this, `leg${this.#count}`, options);
@@ -40,14 +44,22 @@ export class FakeMedia implements MediaPlane {
     return leg;
   }
 
-  async openDescribedLeg(options: OpenLegOptions, offer?: string) {
+  async openOfferingLeg(options: OpenLegOptions) {
     const leg = await this.openLeg(options);
-    try {
-      return { leg, sdp: await (offer === undefined ? leg.createOffer() : leg.acceptOffer(offer)) };
-    } catch (error) {
+    return { leg, sdp: await leg.createOffer() };
+  }
+
+  openAnsweringLeg(options: OpenLegOptions, offer: string) {
+    if (this.open.length >= this.portsFree) {
+      const none = new FakeLeg(this, 'none', options);
+      return { leg: none, answer: Promise.reject(new MediaError('no-free-port', 'no free port')) };
+    }
+    const leg = this.#newLeg(options);
+    const answer = leg.acceptOffer(offer).catch(async (error: unknown) => {
       await leg.close();
       throw error;
-    }
+    });
+    return { leg, answer };
   }
 
   async connect(a: MediaLeg, b: MediaLeg): Promise<void> {
