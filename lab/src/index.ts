@@ -19,4 +19,7 @@ export type {
   Ringback,
   TrunkCodec,
 } from './model/types.ts';
+export type { PostJson, SmsWebhookOptions } from './sms/http-uplink.ts';
+export { SmppListenError } from './sms/smpp-centre.ts';
+export type { SmsLinkState } from './sms/sms-links.ts';
 export type { CallView, CarrierView, HandsetView } from './views.ts';

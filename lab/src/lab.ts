@@ -13,6 +13,8 @@ import { Handsets, type ServiceAnswer } from './parts/handsets.ts';
 import type { Hub, LabLog } from './parts/hub.ts';
 import { Messages } from './parts/messages.ts';
 import { Scenarios, type ScenarioView } from './parts/scenarios.ts';
+import { type PostJson, postByFetch } from './sms/http-uplink.ts';
+import { type SmsLinkState, SmsLinks } from './sms/sms-links.ts';
 import { StateFile } from './state-file.ts';
 import { type CallView, type CarrierView, callView, type HandsetView, handsetView } from './views.ts';
 
@@ -27,6 +29,10 @@ export interface LabOptions {
   host?: string;
   /** JSON file that keeps forwardings, coverage and SMS over a restart; without it they live in memory. */
   stateFile?: string;
+  /** TCP port of the SMS centre, where a carrier talks SMPP; default 2775, 0 takes any free one. */
+  smppPort?: number;
+  /** How carriers without SMPP reach their webhooks; default: over the network. */
+  post?: PostJson;
   log?: LabLog;
 }
 
@@ -55,6 +61,7 @@ export class Lab {
   readonly #handsets: Handsets;
   readonly #calls: Calls;
   readonly #messages: Messages;
+  readonly #smsLinks: SmsLinks;
   readonly #scenarios: Scenarios;
   readonly #file: StateFile | undefined;
   readonly #prompts = new Prompts();
@@ -93,14 +100,22 @@ export class Lab {
       greeting: () => this.#prompts.greeting(),
     });
     this.#messages = new Messages({ hub, handsets, carriers, snapshot: state?.sms });
+    this.#smsLinks = new SmsLinks({
+      host: options.host ?? '127.0.0.1',
+      smppPort: options.smppPort ?? 2775,
+      post: options.post ?? postByFetch,
+      ...{ hub, carriers, handsets, messages: this.#messages },
+      snapshot: state?.smsParts,
+    });
     this.#scenarios = new Scenarios(this, { handsets, carriers });
   }
 
-  /** Opens the switches' ports. @throws ListenError of `@ringthrough/sip` when one is taken. */
+  /** Opens the ports. @throws ListenError of `@ringthrough/sip`, or SmppListenError, when one is taken. */
   async start(): Promise<void> {
     await this.#prompts.load();
     try {
       await this.#carriers.start();
+      await this.#smsLinks.start();
     } catch (error) {
       await this.close();
       throw error;
@@ -113,6 +128,7 @@ export class Lab {
     this.#scenarios.close();
     this.#calls.close();
     this.#messages.close();
+    await this.#smsLinks.close();
     await this.#carriers.close();
     this.#listeners.clear();
   }
@@ -265,7 +281,22 @@ export class Lab {
    * @throws LabError `unknown-handset`, `sms-throttled`, `sms-down`
    */
   acceptSms(sms: NewSms): 'accepted' | 'duplicate' {
-    return this.#messages.accept(sms);
+    return this.#messages.accept({ receipt: this.#smsLinks.wantsReceipts(sms.to), ...sms });
+  }
+
+  /** How a carrier's SMS centre and Ringthrough are connected. @throws LabError `unknown-carrier` */
+  smsLink(carrierId: string): SmsLinkState {
+    return this.#smsLinks.state(carrierId);
+  }
+
+  /** Cuts the SMPP connections of a carrier; Ringthrough comes back. @throws LabError `unknown-carrier` */
+  dropSmsLink(carrierId: string): { dropped: number } {
+    return { dropped: this.#smsLinks.drop(carrierId) };
+  }
+
+  /** The TCP port of the SMS centre, once started. */
+  get smppPort(): number {
+    return this.#smsLinks.smppPort;
   }
 
   /** Puts everything into a known state. @throws LabError `unknown-scenario` */
@@ -292,6 +323,7 @@ export class Lab {
       handsets: this.#handsets.snapshot(),
       redirection: this.#carriers.snapshot(),
       sms: this.#messages.snapshot(),
+      smsParts: this.#smsLinks.snapshot(),
     });
   }
 

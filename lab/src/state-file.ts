@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { ForwardingSnapshot } from './model/forwarding-table.ts';
 import type { SmsCentreSnapshot } from './model/sms-centre.ts';
 import type { Coverage, RedirectionHeaders } from './model/types.ts';
+import type { WaitingPart } from './sms/waiting-parts.ts';
 
 /** What a restart must not lose: forwardings, coverage, inboxes and messages on their way. Calls end. */
 export interface LabState {
@@ -10,6 +11,8 @@ export interface LabState {
   handsets: Record<string, { coverage: Coverage; forwarding: ForwardingSnapshot; voicemail?: boolean }>;
   redirection: Record<string, RedirectionHeaders>;
   sms: SmsCentreSnapshot;
+  /** Of long messages over SMPP; absent in files of older versions. */
+  smsParts?: WaitingPart[];
 }
 
 /** The state in one JSON file, replaced as a whole, so that a killed process leaves the old or the new one. */

@@ -109,6 +109,8 @@ function addNetworkRoutes(app: FastifyInstance, lab: Lab): void {
     },
   );
   app.get('/sms', () => lab.sms());
+  app.get<ById>('/carriers/:id/sms-link', ({ params }) => lab.smsLink(params.id));
+  app.delete<ById>('/carriers/:id/sms-link', ({ params }) => lab.dropSmsLink(params.id));
   app.get('/calls', () => lab.calls());
   app.get<ById>('/calls/:id', ({ params }) => lab.call(params.id));
   app.get<ById>('/calls/:id/ladder', ({ params }) => lab.ladder(params.id));

@@ -7,12 +7,14 @@ export type Coverage = (typeof coverages)[number];
 /** GSM networks take MMI codes (3GPP TS 22.030), CDMA networks feature codes (TIA-664). */
 export type NetworkFamily = 'gsm' | 'cdma';
 
-/** How a carrier's machines towards Ringthrough are doing, the switch apart. */
+/** How a carrier's machines towards Ringthrough are doing. */
 export interface CarrierCondition {
   /** Its SMS centre: takes everything, says that it has too much, or is not there. */
   sms: 'up' | 'throttled' | 'down';
   /** Where forwarding is switched from outside. */
   provisioning: 'up' | 'down';
+  /** The line of its switch: `down`, and nothing that is sent arrives, either way. */
+  trunk: 'up' | 'down';
 }
 
 /** Why a switch diverts a call: RFC 5806 section 4.3 `diversion-reason` values. */
@@ -76,6 +78,10 @@ export interface CarrierOptions {
   ringback: Ringback;
   /** Bearer token the SMS webhook asks for. */
   smsToken: string;
+  /** Its SMS centre talks SMPP with Ringthrough, which binds with these; the port is the lab's. */
+  smpp?: { systemId: string; password: string };
+  /** Without SMPP: where it posts SMS of people, and receipts. */
+  webhook?: { inboundUrl: string; receiptUrl: string; token: string };
   handsets: readonly HandsetOptions[];
 }
 

@@ -21,5 +21,7 @@ export function receiptIds(record: string): string[] {
   const match = /^smpp-([0-9a-f]{12})-(\d+)$/.exec(record);
   if (!match) return [];
   const [, message = '', parts = '0'] = match;
-  return Array.from({ length: Number(parts) }, (_, index) => BigInt(`0x${partId(message, index + 1)}`).toString());
+  return Array.from({ length: Number(parts) }, (_, index) =>
+    BigInt(`0x${partId(message, index + 1)}`).toString(),
+  );
 }

@@ -6,7 +6,8 @@ import { LabError } from '../model/errors.ts';
 import { toE164 } from '../model/numbers.ts';
 import type { SmsRecord } from '../model/sms-centre.ts';
 import type { CarrierOptions } from '../model/types.ts';
-import type { Carriers } from '../parts/carriers.ts';
+import type { Carrier, Carriers } from '../parts/carriers.ts';
+import type { Handsets } from '../parts/handsets.ts';
 import type { Hub } from '../parts/hub.ts';
 import type { Messages, UplinkSms } from '../parts/messages.ts';
 import { newMessage, partId, receiptIds, recordId } from './message-ids.ts';
@@ -19,6 +20,7 @@ export interface SmppCentreOptions {
   port: number;
   hub: Hub;
   carriers: Carriers;
+  handsets: Handsets;
   messages: Messages;
   /** Parts of long messages that were answered for before the restart. */
   snapshot: readonly WaitingPart[] | undefined;
@@ -161,21 +163,30 @@ export class SmppCentre {
   }
 
   #bind(session: Session, pdu: PDU): void {
-    const carrier = this.#options.carriers.all().find(({ options }) => options.smpp?.systemId === pdu.system_id);
-    const refuse = (status: number | undefined) => {
-      session.send(pdu.response({ command_status: status ?? 0xff }));
+    const carrier = this.#options.carriers
+      .all()
+      .find(({ options }) => options.smpp?.systemId === pdu.system_id);
+    const refusal = this.#refusal(session, pdu, carrier);
+    if (!carrier || refusal !== undefined) {
+      session.send(pdu.response({ command_status: refusal ?? 0x0f }));
       session.close();
-    };
-    if (!carrier?.options.smpp) return refuse(errors.ESME_RINVSYSID);
-    if (!isSame(String(pdu.password), carrier.options.smpp.password)) return refuse(errors.ESME_RINVPASWD);
-    if (carrier.condition.sms === 'down') return refuse(errors.ESME_RSYSERR);
-    if (this.#bound.has(session)) return refuse(errors.ESME_RALYBND);
+      return;
+    }
     const [sends, takes] = [pdu.command !== 'bind_receiver', pdu.command !== 'bind_transmitter'];
     const carrierId = carrier.options.id;
     this.#bound.set(session, { session, carrierId, sends, takes });
     session.send(pdu.response({ system_id: 'ringthrough-lab' }));
     this.#options.hub.changed();
     if (takes) this.#flush(carrierId);
+  }
+
+  /** @returns why it may not bind: a status */
+  #refusal(session: Session, pdu: PDU, carrier: Carrier | undefined): number | undefined {
+    const { smpp: credentials } = carrier?.options ?? {};
+    if (!carrier || !credentials) return errors.ESME_RINVSYSID;
+    if (!isSame(String(pdu.password), credentials.password)) return errors.ESME_RINVPASWD;
+    if (carrier.condition.sms === 'down') return errors.ESME_RSYSERR;
+    return this.#bound.has(session) ? errors.ESME_RALYBND : undefined;
   }
 
   /** Everything that waited for a receiver of this carrier. */
@@ -200,7 +211,7 @@ export class SmppCentre {
   }
 
   #take(carrier: CarrierOptions, pdu: PDU): string {
-    const { messages, carriers, hub } = this.#options;
+    const { messages, handsets, hub } = this.#options;
     const from = senderOf(pdu, carrier);
     const to = numberOf(String(pdu.destination_addr), Number(pdu.dest_addr_ton), carrier);
     const { text, segment } = readShortMessage(pdu);
@@ -211,7 +222,7 @@ export class SmppCentre {
       return partId(message, 1);
     }
     // Nobody there: the first part says so already.
-    if (!carriers.hasHandset(to)) throw new LabError('unknown-handset', 'No SIM of the lab has this number.');
+    if (!handsets.get(to)) throw new LabError('unknown-handset', 'No SIM of the lab has this number.');
     const { partId: id, joined } = this.#parts.add({ ...segment, from, to, text, receipt });
     if (joined) messages.accept({ ...joined, from, to });
     else hub.persist();
@@ -220,11 +231,11 @@ export class SmppCentre {
 
   /** Tells the sender that its message was delivered, part by part; again until it has heard it. */
   async #return(record: SmsRecord): Promise<void> {
-    const { messages, carriers } = this.#options;
+    const { messages, handsets } = this.#options;
     const ids = receiptIds(record.id);
     if (ids.length === 0 || record.receipt !== 'asked' || record.deliveredAt === null) return;
     if (this.#receipts.has(record.id)) return;
-    const carrierId = carriers.ofHandset(record.to)?.options.id;
+    const carrierId = handsets.get(record.to)?.carrierId;
     if (carrierId === undefined) return;
     this.#receipts.add(record.id);
     try {
@@ -311,4 +322,3 @@ function receiptFields(id: string, { from, to, acceptedAt, deliveredAt }: SmsRec
     message_state: 2,
   };
 }
-

@@ -1,5 +1,6 @@
 import type { SmsRecord } from '../model/sms-centre.ts';
 import type { Carriers } from '../parts/carriers.ts';
+import type { Handsets } from '../parts/handsets.ts';
 import type { Hub } from '../parts/hub.ts';
 import type { Messages } from '../parts/messages.ts';
 import { HttpUplink, type PostJson } from './http-uplink.ts';
@@ -13,11 +14,19 @@ export interface SmsLinksOptions {
   post: PostJson;
   hub: Hub;
   carriers: Carriers;
+  handsets: Handsets;
   messages: Messages;
   snapshot: readonly WaitingPart[] | undefined;
 }
 
 const retryMs = 2000;
+
+/** `none`: what handsets send to Ringthrough waits. */
+export interface SmsLinkState {
+  protocol: 'smpp' | 'http' | 'none';
+  /** Of SMPP: somebody is bound. */
+  up: boolean;
+}
 
 /** How the SMS centres of the carriers and Ringthrough talk: SMPP, or HTTP. */
 export class SmsLinks {
@@ -57,7 +66,7 @@ export class SmsLinks {
   }
 
   /** How a carrier hands over SMS, and whether somebody is there to take them. */
-  state(carrierId: string): { protocol: 'smpp' | 'http' | 'none'; up: boolean } {
+  state(carrierId: string): SmsLinkState {
     const { options } = this.#options.carriers.find(carrierId);
     if (options.smpp) return { protocol: 'smpp', up: this.#smpp.isBound(carrierId) };
     return this.#http.has(carrierId) ? { protocol: 'http', up: true } : { protocol: 'none', up: false };
@@ -78,8 +87,8 @@ export class SmsLinks {
   }
 
   #uplinkOf(number: string): HttpUplink | undefined {
-    const carrier = this.#options.carriers.ofHandset(number);
-    return carrier && this.#http.get(carrier.options.id);
+    const handset = this.#options.handsets.get(number);
+    return handset && this.#http.get(handset.carrierId);
   }
 
   #returnAll(): void {
