@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SipCredentials } from './person.ts';
@@ -29,11 +29,25 @@ export class Linphone {
   }
 
   /** Starts it and waits until it is registered. */
-  static async start(options: LinphoneOptions): Promise<Linphone> {
+  static start(options: LinphoneOptions): Promise<Linphone> {
+    return Linphone.#launch(options.speaks, (sipPort, rtpPort) => configuration(options, sipPort, rtpPort));
+  }
+
+  /** The same, with what it finds at the address that a QR code has brought it (remote provisioning). */
+  static setUp(options: { url: string; speaks: string }): Promise<Linphone> {
+    return Linphone.#launch(options.speaks, (sipPort, rtpPort) =>
+      bareConfiguration(options.url, sipPort, rtpPort),
+    );
+  }
+
+  static async #launch(
+    speaks: string,
+    configure: (sipPort: number, rtpPort: number) => string,
+  ): Promise<Linphone> {
     const folder = mkdtempSync(join(tmpdir(), 'linphone-'));
     mkdirSync(join(folder, '.local/share/linphone'), { recursive: true });
     const config = join(folder, 'linphonerc');
-    writeFileSync(config, configuration(options, await freePort(), await freeRange(2)));
+    writeFileSync(config, configure(await freePort(), await freeRange(2)));
     const process = new Process('linphonec', ['-c', config], {
       cwd: folder,
       env: { HOME: folder, PATH: '/usr/bin' },
@@ -42,7 +56,7 @@ export class Linphone {
     try {
       await process.waitFor(/linphonec> /);
       await phone.#command('soundcard use files', /Using wav files/);
-      phone.#say(`play ${options.speaks}`);
+      phone.#say(`play ${speaks}`);
       phone.#say(`record ${phone.heard}`);
       await phone.#registered();
       return phone;
@@ -82,6 +96,17 @@ export class Linphone {
   /** Ends the call that it has, or declines the one that rings. */
   hangUp(): void {
     this.#say('terminate');
+  }
+
+  /** What it has written down of itself. */
+  get ownConfiguration(): string {
+    return readFileSync(join(this.#folder, 'linphonerc'), 'utf8');
+  }
+
+  /** Resolves when it has ended and written down what it keeps. */
+  async quit(): Promise<void> {
+    this.#say('quit');
+    await this.process.exited();
   }
 
   async stop(): Promise<void> {
@@ -146,4 +171,25 @@ mime=PCMU
 rate=8000
 channels=1
 enabled=1
+`;
+
+/** As a telephone that is new. */
+const bareConfiguration = (url: string, sipPort: number, rtpPort: number) => `
+[misc]
+config-uri=${url}
+
+[sip]
+sip_port=0
+sip_tcp_port=${sipPort}
+use_ipv6=0
+media_encryption=none
+
+[rtp]
+audio_rtp_port=${rtpPort}
+
+[net]
+firewall_policy=0
+
+[sound]
+echocancellation=0
 `;

@@ -4,6 +4,7 @@ import { databaseSchema } from './config-database.ts';
 import { outboundCallsSchema } from './config-own-calls.ts';
 import { sipSchema, tlsFiles } from './config-sip.ts';
 import { carrierSmsSchema, smsSchema } from './config-sms.ts';
+import { softphonesSchema } from './config-softphones.ts';
 import { trunkSchema, uniqueTrunkIds } from './config-trunks.ts';
 import { carrierValidation, validationSchema } from './config-validation.ts';
 
@@ -251,6 +252,7 @@ const settings = z.strictObject({
   accounts: accounts.prefault({}),
   validation: validationSchema.prefault({}),
   registration: registration.prefault({}),
+  softphones: softphonesSchema.prefault({}),
   subscriptions: subscriptions.prefault({}),
   carriers: z
     .array(carrierSchema)

@@ -27,6 +27,7 @@ export const problems = {
   'check-running': { status: 409, title: 'The forwarding is being checked already' },
   'carrier-not-editable': { status: 409, title: 'The carrier comes from a file' },
   'carrier-in-use': { status: 409, title: 'Numbers of the carrier are linked' },
+  'set-up-by-hand': { status: 409, title: 'The softphone cannot fetch its configuration' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'Send JSON' },
   'range-not-satisfiable': { status: 416, title: 'The range lies outside the file' },

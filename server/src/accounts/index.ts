@@ -1,8 +1,10 @@
 export { Accounts, type AccountsOptions, type LoggedIn } from './accounts.ts';
 export type { ClosedAccount, Confirmation } from './closing.ts';
 export type { CreatedDevice, Device, NewDevice } from './devices.ts';
+export { linphoneConfiguration, type SipServerAddress } from './linphone-configuration.ts';
 export { type Notice, Notices } from './notices.ts';
 export { toE164 } from './number.ts';
 export type { AccountNumber, Claim, ProvedNumber } from './numbers.ts';
 export type { Session, Tokens } from './sessions.ts';
+export { SetUpLinks, type SetUpLinksOptions, type SoftphoneIdentity } from './set-up-links.ts';
 export type { SipCredentials } from './sip-credentials.ts';

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import type { Accounts, Session } from '../accounts/index.ts';
-import type { Config } from '../config.ts';
+import type { Accounts, Session, SetUpLinks } from '../accounts/index.ts';
+import type { Config, Language } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
 import type { CatalogueEditor, Forwarding, ForwardingChecks } from '../forwarding/index.ts';
 import type { Logger } from '../log.ts';
@@ -38,6 +38,24 @@ export interface CallEntry {
   quality: unknown;
 }
 
+/** Calls that ring a softphone so that its owner can try it, as `calls/` places them. */
+export interface TestCallsOfDevices {
+  start(accountId: string, deviceId: string, language: Language): TestCallState;
+  state(
+    deviceId: string,
+    wait: { seen: TestCallState | undefined; ms: number; signal: AbortSignal },
+  ): Promise<TestCallState | undefined>;
+}
+
+export type TestCallState =
+  | 'calling'
+  | 'ringing'
+  | 'answered'
+  | 'completed'
+  | 'no-answer'
+  | 'rejected'
+  | 'failed';
+
 /** The voice messages, as `alerting/` gives them. */
 export interface Voicemails {
   voicemails(accountId: string): Promise<VoicemailEntry[]>;
@@ -69,6 +87,8 @@ export interface ApiServices {
   forwarding: Forwarding;
   catalogueEditor: CatalogueEditor;
   forwardingChecks: Pick<ForwardingChecks, 'begin'>;
+  setUpLinks: Pick<SetUpLinks, 'create' | 'take'>;
+  testCalls: TestCallsOfDevices;
   calls: CallHistory;
   voicemails: Voicemails;
   /** Where devices register, host:port. */

@@ -20,6 +20,7 @@ import { noticeRoutes } from './routes/notices.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { ownerRoutes } from './routes/owner.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { softphoneRoutes, softphoneSetUpRoutes } from './routes/softphones.ts';
 import { statusRoutes } from './routes/status.ts';
 import { validationRoutes } from './routes/validations.ts';
 import { addSecurityHeaders } from './security-headers.ts';
@@ -98,7 +99,14 @@ function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void>
       context.limits.requestsByAddress.take(clientAddress(request.ip));
       await authenticate(request, context.accounts);
     });
-    const open = [validationRoutes, sessionRoutes, statusRoutes, carrierRoutes, eventRoutes];
+    const open = [
+      validationRoutes,
+      sessionRoutes,
+      statusRoutes,
+      carrierRoutes,
+      softphoneSetUpRoutes,
+      eventRoutes,
+    ];
     for (const routes of open) routes(api, context);
     const guarded = [
       operatorRoutes,
@@ -106,6 +114,7 @@ function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void>
       ownerRoutes,
       forwardingRoutes,
       deviceRoutes,
+      softphoneRoutes,
       callRoutes,
       noticeRoutes,
     ];

@@ -123,6 +123,7 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
     log: log.child({ module: 'http' }),
     fabric,
     calls: telephony.calls,
+    testCalls: telephony.testCalls,
     forwardingChecks: telephony.ownCalls.checks,
     voicemails: telephony.alerting,
     sipServer: () => sipServer(config, telephony.stack.addresses),

@@ -1,4 +1,4 @@
-import { Accounts } from '../accounts/index.ts';
+import { Accounts, SetUpLinks } from '../accounts/index.ts';
 import {
   type CarrierCatalogue,
   type CatalogueEditor,
@@ -30,6 +30,7 @@ export interface ServicesOptions {
 
 export interface Services {
   accounts: Accounts;
+  setUpLinks: SetUpLinks;
   catalogue: CarrierCatalogue;
   catalogueEditor: CatalogueEditor;
   sms: SmsService;
@@ -44,6 +45,7 @@ export function createServices(options: ServicesOptions): Services {
   const sms = createSms(options, catalogue);
   return {
     accounts,
+    setUpLinks: createSetUpLinks(options),
     catalogue,
     catalogueEditor,
     sms,
@@ -74,6 +76,11 @@ function createAccounts({ config, store, fabric, masterKey, now }: ServicesOptio
     maxNumbersPerAccount: accounts.maxNumbersPerAccount,
     ...(now ? { now } : {}),
   });
+}
+
+function createSetUpLinks({ config, store, now }: ServicesOptions): SetUpLinks {
+  const lifetimeMs = config.softphones.setUpLinkSeconds * 1000;
+  return new SetUpLinks({ store, lifetimeMs, ...(now ? { now } : {}) });
 }
 
 function createForwarding(

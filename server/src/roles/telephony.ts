@@ -1,7 +1,7 @@
 import { SipStack, type SipStackOptions, systemClock } from '@ringthrough/sip';
 import { Notices } from '../accounts/index.ts';
 import { Alerting } from '../alerting/index.ts';
-import { CallService, overloadHeaders } from '../calls/index.ts';
+import { CallService, overloadHeaders, TestCalls } from '../calls/index.ts';
 import type { CarrierCatalogue, SmsGateway } from '../carrier/index.ts';
 import { type Config, sipRealm } from '../config.ts';
 import type { Fabric } from '../fabric/index.ts';
@@ -43,6 +43,7 @@ export interface Telephony {
   registrar: Registrar;
   alerting: Alerting;
   calls: CallService;
+  testCalls: TestCalls;
   ownCalls: OwnCalls;
   subscriptions: Subscriptions;
   trunking: TrunkParts;
@@ -73,6 +74,8 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   const calls = createCalls(options, { stack, media, registrar, alerting, interceptors }, trunking);
   late.calls = calls;
   teardown.add('calls', () => calls.close());
+  const testCalls = createTestCalls(options, { stack, media, registrar });
+  teardown.add('test calls', () => testCalls.close());
 
   const recovered = { messages: await alerting.start(), calls: await calls.start() };
   if (recovered.messages + recovered.calls > 0) options.log.info(recovered, 'taken over from the last run');
@@ -90,7 +93,7 @@ export async function startTelephony(options: TelephonyOptions, teardown: Teardo
   teardown.add('trunks', () => trunking.dialer.close());
   await ownCalls.start();
   teardown.add('own calls', () => ownCalls.close());
-  return { stack, media, registrar, alerting, calls, ownCalls, subscriptions, trunking };
+  return { stack, media, registrar, alerting, calls, testCalls, ownCalls, subscriptions, trunking };
 }
 
 function watchCertificate({ config, log }: TelephonyOptions, stack: SipStack, teardown: Teardown): void {
@@ -207,6 +210,22 @@ function createRegistrar(
     softphones: softphonePingSeconds > 0 ? softphones : undefined,
     guard,
     maxUdpAnswerRatio: config.sip.guard.maxUdpAnswerRatio,
+  });
+}
+
+function createTestCalls(
+  { config, log }: TelephonyOptions,
+  parts: { stack: SipStack; media: EmbeddedMediaPlane; registrar: Registrar },
+): TestCalls {
+  const { stack, media, registrar } = parts;
+  return new TestCalls({
+    inviter: stack,
+    media,
+    clock: systemClock,
+    log: log.child({ module: 'calls' }),
+    available: (accountId) => registrar.availableNow(accountId),
+    domain: config.sip.domain,
+    ringTimeoutMs: config.softphones.testCallRingSeconds * 1000,
   });
 }
 

@@ -148,6 +148,7 @@ export class TestHouse {
       fabric: this.fabric,
       forwardingChecks: { begin: async (_account, number) => void this.checked.push(number) },
       calls: { history: async () => this.callLog },
+      testCalls: { start: () => 'calling', state: async () => undefined },
       voicemails: {
         voicemails: async () => this.voicemails,
         voicemailAudio: async (_account, id) => (id === 'known' ? this.audioPath : undefined),

@@ -12,6 +12,7 @@ export interface Database {
   accounts: AccountsTable;
   numbers: NumbersTable;
   devices: DevicesTable;
+  set_up_links: SetUpLinksTable;
   sessions: SessionsTable;
   validations: ValidationsTable;
   validation_events: ValidationEventsTable;
@@ -49,6 +50,14 @@ export interface NumbersTable {
   carrier_id: string | null;
   answer_mode: AnswerMode;
   validated_at: number;
+}
+
+/** An address from which a softphone fetches its configuration, once. */
+export interface SetUpLinksTable {
+  device_id: string;
+  /** SHA-256 of the token, hex. */
+  token_hash: string;
+  expires_at: number;
 }
 
 export type DeviceKind = 'web' | 'softphone';

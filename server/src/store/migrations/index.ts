@@ -10,6 +10,7 @@ import { validationMechanisms } from './0007-validation-mechanisms.ts';
 import { sms } from './0008-sms.ts';
 import { forwarding } from './0009-forwarding.ts';
 import { transactionTurns } from './0010-transaction-turns.ts';
+import { setUpLinks } from './0011-set-up-links.ts';
 
 /** In order of their names. A migration that was released is never changed: add one. */
 export const migrations: Record<string, Migration> = {
@@ -24,4 +25,5 @@ export const migrations: Record<string, Migration> = {
   '0008-sms': sms,
   '0009-forwarding': forwarding,
   '0010-transaction-turns': transactionTurns,
+  '0011-set-up-links': setUpLinks,
 };
