@@ -1,12 +1,21 @@
+import { createHash } from 'node:crypto';
 import type { CarrierConfig } from './config-schema.ts';
+import { carrierSmsSchema } from './config-sms.ts';
 import { trunkSchema } from './config-trunks.ts';
 
 /**
  * The carriers that live in the lab (lab/README.md), with numbers that are reserved for fiction and networks of the
- * test MCC 001. Their SMS centre is this server itself; the switch of each listens on a port of its own from `sipPort`.
+ * test MCC 001. Their SMS centre is this server itself, by SMPP, and for one of them by HTTP; the switch of each listens on a port of its own from `sipPort`.
  */
-export function labCarriers(token: string, sipPort: number): CarrierConfig[] {
-  const sms = { url: '/lab/api/sms', token };
+export function labCarriers(
+  token: string,
+  { sipPort, smppPort }: { sipPort: number; smppPort: number },
+): CarrierConfig[] {
+  const overHttp = { url: '/lab/api/sms', token, inboundToken: token };
+  // A password has eight characters.
+  const password = createHash('sha256').update(token).digest('base64url').slice(0, 8);
+  const overSmpp = (systemId: string) =>
+    carrierSmsSchema.parse({ smpp: { host: '127.0.0.1', port: smppPort, systemId, password } });
   const trunks = (index: number) => {
     const port = sipPort + index;
     // It is there as long as the server itself: nobody has to ask.
@@ -24,7 +33,7 @@ export function labCarriers(token: string, sipPort: number): CarrierConfig[] {
       cNumber: '+14155559000',
       validationNumbers: { sms: '+14155559001', missedCall: '+14155559002' },
       trunks: trunks(0),
-      sms,
+      sms: overSmpp('lab-gsm'),
     },
     {
       id: 'lab-mobile-uk',
@@ -36,7 +45,7 @@ export function labCarriers(token: string, sipPort: number): CarrierConfig[] {
       cNumber: '+447700900999',
       validationNumbers: { sms: '+447700900998', missedCall: '+447700900997' },
       trunks: trunks(1),
-      sms,
+      sms: overHttp,
     },
     {
       id: 'lab-cdma',
@@ -48,7 +57,7 @@ export function labCarriers(token: string, sipPort: number): CarrierConfig[] {
       cNumber: '+13125559000',
       validationNumbers: { sms: '+13125559001', missedCall: '+13125559002' },
       trunks: trunks(2),
-      sms,
+      sms: overSmpp('lab-cdma'),
     },
     {
       id: 'lab-mobil-de',
@@ -61,7 +70,7 @@ export function labCarriers(token: string, sipPort: number): CarrierConfig[] {
       validationNumbers: { sms: '+491713920098', missedCall: '+491713920097' },
       language: 'de',
       trunks: trunks(3),
-      sms,
+      sms: overSmpp('lab-mobil-de'),
     },
   ];
 }

@@ -216,6 +216,12 @@ const lab = z.strictObject({
     .max(65_532)
     .default(5070)
     .describe('UDP, of the switch of its first carrier; the others have the next. For the default carriers'),
+  smppPort: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(2775)
+    .describe('TCP, of the SMS centre of its carriers. For the default carriers, and for their own sms.smpp'),
   smsToken: z.string().min(16).optional().describe('Default: a new one at every start'),
 });
 

@@ -23,7 +23,8 @@ describe('config', () => {
     expect(config.dataDir).toBe(join(folder, 'data'));
     const ids = ['lab-gsm', 'lab-mobile-uk', 'lab-cdma', 'lab-mobil-de'];
     expect(config.carriers.map((carrier) => carrier.id)).toEqual(ids);
-    expect(config.carriers[0]?.sms?.token).toBe(config.lab.smsToken);
+    expect(config.carriers[0]?.sms?.smpp).toMatchObject({ port: config.lab.smppPort, systemId: 'lab-gsm' });
+    expect(config.carriers[1]?.sms?.token).toBe(config.lab.smsToken);
   });
 
   it('listens nowhere but on loopback unless asked', () => {

@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     config,
     log,
     version: version(),
-    ...(config.lab.enabled ? { guest: (sip) => startLab({ config, log }, sip) } : {}),
+    ...(config.lab.enabled ? { guest: (sip, postToSelf) => startLab({ config, log, postToSelf }, sip) } : {}),
   });
   endOnSignal(() => service.close());
   process.stdout.write(`${greeting(config, service.addresses).join('\n')}\n`);

@@ -7,6 +7,7 @@ export const problems = {
   'bad-json': { status: 400, title: 'The body is not valid JSON' },
   'not-logged-in': { status: 401, title: 'Log in first' },
   'wrong-credentials': { status: 401, title: 'Number or password is wrong' },
+  'bad-webhook-token': { status: 401, title: 'The token or signature of the webhook is wrong' },
   'csrf-header-missing': { status: 403, title: 'The request does not come from the client' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'no-such-number': { status: 404, title: 'The account has no such number' },

@@ -77,6 +77,43 @@ export interface VoicemailEntry {
   heardAt: number | undefined;
 }
 
+/** What carriers post to us, as `carrier/` takes it. */
+export interface SmsWebhooks {
+  /** By bearer token, or by a signature over the body. */
+  verify(
+    carrierId: string,
+    credentials: {
+      authorization?: string | undefined;
+      signature?: string | undefined;
+      timestamp?: string | undefined;
+      body: Uint8Array;
+    },
+  ): boolean;
+  /** Durable when it resolves. */
+  receive(sms: {
+    carrierId: string;
+    id: string;
+    from: string;
+    to: string;
+    text: string;
+  }): Promise<'stored' | 'duplicate'>;
+  /** What became of a message of ours; false when it is not known (yet). */
+  receipt(receipt: {
+    carrierId: string;
+    id: string;
+    state:
+      | 'enroute'
+      | 'accepted'
+      | 'delivered'
+      | 'expired'
+      | 'deleted'
+      | 'undeliverable'
+      | 'rejected'
+      | 'unknown';
+    error?: string | undefined;
+  }): Promise<boolean>;
+}
+
 /** What the routes work with. */
 export interface ApiServices {
   config: Config;
@@ -91,6 +128,7 @@ export interface ApiServices {
   testCalls: TestCallsOfDevices;
   calls: CallHistory;
   voicemails: Voicemails;
+  smsWebhooks: SmsWebhooks;
   /** Where devices register, host:port. */
   sipServer: () => string;
   version: string;

@@ -20,6 +20,7 @@ import { noticeRoutes } from './routes/notices.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { ownerRoutes } from './routes/owner.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { smsRoutes } from './routes/sms.ts';
 import { softphoneRoutes, softphoneSetUpRoutes } from './routes/softphones.ts';
 import { statusRoutes } from './routes/status.ts';
 import { validationRoutes } from './routes/validations.ts';
@@ -118,6 +119,8 @@ function apiPlugin(context: ApiContext): (app: FastifyInstance) => Promise<void>
       callRoutes,
       noticeRoutes,
     ];
+    // In a scope of its own: it keeps the octets of its requests.
+    api.register(async (scope) => smsRoutes(scope.withTypeProvider<ZodTypeProvider>(), context));
     // Each in a scope of its own: they add a hook that wants a session.
     for (const routes of guarded) {
       api.register(async (scope) => routes(scope.withTypeProvider<ZodTypeProvider>(), context));

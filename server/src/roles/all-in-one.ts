@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
-import type { PostAnswer, PostedMessage } from '../carrier/index.ts';
+import type { PostAnswer, PostedMessage, PostToSelf } from '../carrier/index.ts';
 import { type Config, variableFor } from '../config.ts';
 import { LocalFabric } from '../fabric/index.ts';
 import type { AskSelf } from '../forwarding/index.ts';
@@ -30,7 +30,7 @@ export interface AllInOneOptions {
   log: Logger;
   version: string;
   /** Started once SIP listens, mounted before HTTP does: the lab. */
-  guest?: (sip: { host: string; port: number }) => Promise<Guest>;
+  guest?: (sip: { host: string; port: number }, postToSelf: PostToSelf) => Promise<Guest>;
 }
 
 /** Where a started service can be reached. */
@@ -101,10 +101,11 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
   const fabric = new LocalFabric((error) => log.error({ err: error }, 'event listener failed'));
   const base = { config, store, fabric, log, masterKey };
   const late: { app?: FastifyInstance } = {};
+  const postToSelf: PostToSelf = (path, message) => inject(late.app, path, message);
   const services = createServices({
     ...base,
     catalogue: await openCatalogue(base, teardown),
-    postToSelf: (path, message) => inject(late.app, path, message),
+    postToSelf,
     askSelf: (path, request) => askSelf(late.app, path, request),
   });
   teardown.add('sms', () => services.sms.close());
@@ -113,7 +114,7 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
   fabric.subscribe('account.closed', () => {
     telephony.alerting.discard().catch((error: unknown) => log.error({ err: error }, 'audio was left over'));
   });
-  const guest = await options.guest?.(reachableSip(config, telephony.stack.addresses));
+  const guest = await options.guest?.(reachableSip(config, telephony.stack.addresses), postToSelf);
   if (guest) teardown.add('guest', guest.close);
 
   const http = await createHttpServer({
@@ -126,6 +127,7 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
     testCalls: telephony.testCalls,
     forwardingChecks: telephony.ownCalls.checks,
     voicemails: telephony.alerting,
+    smsWebhooks: services.sms.webhooks,
     sipServer: () => sipServer(config, telephony.stack.addresses),
     version,
     clientFolder: fileURLToPath(new URL('../../../client/dist', import.meta.url)),

@@ -156,6 +156,7 @@ export class TestHouse {
         discard: async () => {},
         delete: async (_account, id) => id === 'known',
       },
+      smsWebhooks: this.services.sms.webhooks,
       sipServer: () => '127.0.0.1:5060',
       version: '0.0.0',
       clientFolder: join(this.folder, 'client'),
