@@ -52,7 +52,7 @@ const inviteOf = ({ device, domain, displayName }: TestCallOptions, body: string
 export async function testCall(options: TestCallOptions): Promise<TestCallState> {
   const { media, callId, device, inviter, signal } = options;
   const kind = device.transport === 'ws' ? 'webrtc' : 'rtp';
-  const { leg, sdp } = await media.openDescribedLeg({ callId, kind, codecs: ['opus', 'PCMU', 'PCMA'] });
+  const { leg, sdp } = await media.openOfferingLeg({ callId, kind, codecs: ['opus', 'PCMU', 'PCMA'] });
   try {
     if (signal.aborted) return 'failed';
     const session = inviter.invite({
