@@ -17,6 +17,8 @@ import { type PostJson, postByFetch } from './sms/http-uplink.ts';
 import { type SmsLinkState, SmsLinks } from './sms/sms-links.ts';
 import { StateFile } from './state-file.ts';
 import { type CallView, type CarrierView, callView, type HandsetView, handsetView } from './views.ts';
+import { Simservs } from './xcap/documents.ts';
+import type { XcapParts } from './xcap/routes.ts';
 
 export type { LabLog } from './parts/hub.ts';
 
@@ -63,6 +65,7 @@ export class Lab {
   readonly #messages: Messages;
   readonly #smsLinks: SmsLinks;
   readonly #scenarios: Scenarios;
+  readonly #simservs: Simservs;
   readonly #file: StateFile | undefined;
   readonly #prompts = new Prompts();
 
@@ -91,6 +94,7 @@ export class Lab {
     });
     this.#ladder = ladder;
     this.#handsets = handsets;
+    this.#simservs = new Simservs(handsets, state?.simservs);
     this.#carriers = carriers;
     this.#calls = new Calls({
       hub,
@@ -308,6 +312,11 @@ export class Lab {
     return this.#scenarios.list();
   }
 
+  /** What the carriers' XCAP servers serve. */
+  xcap(): XcapParts {
+    return { carriers: this.#carriers, handsets: this.#handsets, simservs: this.#simservs };
+  }
+
   #audio(number: string): HandsetAudio {
     return this.#calls.audio(this.#calls.of(number).id, number);
   }
@@ -322,6 +331,7 @@ export class Lab {
       version: 1,
       handsets: this.#handsets.snapshot(),
       redirection: this.#carriers.snapshot(),
+      simservs: this.#simservs.snapshot(),
       sms: this.#messages.snapshot(),
       smsParts: this.#smsLinks.snapshot(),
     });

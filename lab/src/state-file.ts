@@ -10,6 +10,8 @@ export interface LabState {
   version: 1;
   handsets: Record<string, { coverage: Coverage; forwarding: ForwardingSnapshot; voicemail?: boolean }>;
   redirection: Record<string, RedirectionHeaders>;
+  /** Documents that were written by XCAP, by number; absent in files of older versions. */
+  simservs?: Record<string, string>;
   sms: SmsCentreSnapshot;
   /** Of long messages over SMPP; absent in files of older versions. */
   smsParts?: WaitingPart[];

@@ -99,6 +99,9 @@ const http = z
   })
   .refine(together, 'username and password belong together');
 
+/** How the forwarding of a carrier's numbers is switched. */
+export const provisioningSchema = z.discriminatedUnion('adapter', [manual, xcap, http]);
+
 /** Where a carrier's network is, what of it we may drive, and how its subscribers drive it themselves. */
 export const carrierNetwork = {
   mccMnc: z
@@ -110,8 +113,7 @@ export const carrierNetwork = {
     .array(z.string().regex(/^\+?[0-9A-Fa-f]{2,20}$/, 'must be a routing number or a prefix of one'))
     .optional()
     .describe('How portability lookups name it: prefixes of routing numbers (rn), or SPIDs'),
-  provisioning: z
-    .discriminatedUnion('adapter', [manual, xcap, http])
+  provisioning: provisioningSchema
     .optional()
     .describe('How its forwarding is switched; default: by hand (manual)'),
   commands: z

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { provisioningSchema } from './config-carriers.ts';
 import type { CarrierConfig } from './config-schema.ts';
 import { carrierSmsSchema } from './config-sms.ts';
 import { trunkSchema } from './config-trunks.ts';
@@ -46,6 +47,7 @@ export function labCarriers(
       validationNumbers: { sms: '+447700900998', missedCall: '+447700900997' },
       trunks: trunks(1),
       sms: overHttp,
+      provisioning: provisioningSchema.parse({ adapter: 'xcap', url: '/lab/xcap/lab-mobile-uk', token }),
     },
     {
       id: 'lab-cdma',

@@ -8,6 +8,7 @@ import { StartError } from './start-error.ts';
 
 /** A started lab, to be mounted and closed by the one who runs it. */
 export interface MountedLab {
+  lab: Lab;
   plugin: (app: FastifyInstance) => Promise<void>;
   close: () => Promise<void>;
 }
@@ -37,6 +38,7 @@ export async function startLab(
     throw explain(error, config);
   }
   return {
+    lab,
     plugin: async (app) => {
       await app.register(labPlugin({ lab }), { prefix: '/lab' });
     },
@@ -45,7 +47,11 @@ export async function startLab(
 }
 
 /** The numbers and ports that both sides must agree on. */
-function asConfigured({ id, cNumber, trunks, sms, validationNumbers }: CarrierConfig, { lab }: Config) {
+function asConfigured(
+  { id, cNumber, trunks, sms, validationNumbers, provisioning }: CarrierConfig,
+  { lab }: Config,
+) {
+  const xcapToken = provisioning?.adapter === 'xcap' ? provisioning.token : undefined;
   const missedCall = validationNumbers?.missedCall;
   const own = validationNumbers?.sms === undefined ? {} : { smsNumber: validationNumbers.sms };
   return {
@@ -55,6 +61,7 @@ function asConfigured({ id, cNumber, trunks, sms, validationNumbers }: CarrierCo
     ...smsLink(id, sms),
     serviceNumbers: missedCall === undefined ? [] : [missedCall],
     ...own,
+    ...(xcapToken === undefined ? {} : { xcapToken }),
   };
 }
 

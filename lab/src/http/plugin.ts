@@ -4,6 +4,7 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Lab } from '../lab.ts';
 import { LabError } from '../model/errors.ts';
+import { addXcapRoutes } from '../xcap/routes.ts';
 import { AudioSockets } from './audio-socket.ts';
 import { EventStream } from './event-stream.ts';
 import { answerError } from './problems.ts';
@@ -45,6 +46,7 @@ export function labPlugin(options: LabPluginOptions): FastifyPluginAsync {
       },
       { prefix: '/api' },
     );
+    await app.register(async (xcap) => addXcapRoutes(xcap, lab.xcap()), { prefix: '/xcap' });
     await addPage(app, options.webRoot ?? fileURLToPath(new URL('../../dist', import.meta.url)));
   };
 }

@@ -76,6 +76,8 @@ export interface CarrierOptions {
   codecs: readonly TrunkCodec[];
   /** Ringback the switch plays when the trunk sends none. */
   ringback: Ringback;
+  /** Bearer token of its XCAP server; absent: it has none, and only handsets switch forwarding. */
+  xcapToken?: string;
   /** Bearer token the SMS webhook asks for. */
   smsToken: string;
   /** Its SMS centre talks SMPP with Ringthrough, which binds with these; the port is the lab's. */
