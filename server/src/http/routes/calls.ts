@@ -11,6 +11,8 @@ const page = z.object({
   before: z.coerce.number().int().min(0).optional().describe('arrivedAt of the last one seen'),
 });
 
+const wav = { description: 'The message, or a part of it', content: { 'audio/wav': { schema: z.any() } } };
+
 /** The call log and the voice messages. */
 export function callRoutes(api: Api, { calls, voicemails }: ApiContext): void {
   api.addHook('onRequest', loggedIn);
@@ -51,7 +53,7 @@ export function callRoutes(api: Api, { calls, voicemails }: ApiContext): void {
         tags: ['voicemail'],
         summary: 'The message as WAV; ranges may be asked for',
         params: schemas.idParams,
-        response: schemas.errors,
+        response: { 200: wav, 206: wav, ...schemas.errors },
       },
     },
     async (request, reply) => {

@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
+import { z } from 'zod';
 import type { FabricEvents } from '../../fabric/index.ts';
 import type { Api, ApiContext } from '../context.ts';
+import * as schemas from '../schemas.ts';
 import { loggedIn, sessionOf } from '../session-cookie.ts';
 
 const types = [
@@ -63,7 +65,13 @@ export function eventRoutes(api: Api, { fabric, config }: ApiContext): void {
         tags: ['events'],
         summary: 'Server-sent events',
         description: `Types: ${types.join(', ')}. Data are ids: fetch what they name again.`,
-        produces: ['text/event-stream'],
+        response: {
+          200: {
+            description: 'A stream of events',
+            content: { 'text/event-stream': { schema: z.string() } },
+          },
+          ...schemas.errors,
+        },
       },
     },
     (request, reply) => {
