@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { isLive, phoneState } from './phone/index.ts';
 import { CallLayer, pickCalls } from './screens/call-layer.tsx';
 import { Calls } from './screens/calls.tsx';
-import { AddSoftphone, Devices } from './screens/devices.tsx';
+import { Devices } from './screens/devices.tsx';
 import { Forwarding } from './screens/forwarding/index.ts';
 import { Welcome } from './screens/front.tsx';
 import { Home } from './screens/home.tsx';
@@ -14,6 +14,7 @@ import { Numbers } from './screens/numbers.tsx';
 import { ConfirmLink } from './screens/proof/index.ts';
 import { Settings } from './screens/settings.tsx';
 import { SignUp } from './screens/sign-up.tsx';
+import { AddSoftphone, SetUpSoftphone } from './screens/softphone/index.ts';
 import { Voicemail } from './screens/voicemail.tsx';
 import { unheardCount } from './state/data.ts';
 import { toast } from './state/messages.ts';
@@ -69,7 +70,8 @@ function screenFor(parts: string[]): ComponentChildren {
       return second && third === 'forward' ? <Forwarding number={second} /> : <Numbers />;
     case 'settings':
       if (second !== 'devices') return <Settings />;
-      return third === 'add' ? <AddSoftphone /> : <Devices />;
+      if (third === 'add') return <AddSoftphone />;
+      return third ? <SetUpSoftphone id={third} /> : <Devices />;
     default:
       return <Home />;
   }

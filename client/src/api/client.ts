@@ -7,6 +7,7 @@ import type {
   NewDevice,
   Notice,
   Standing,
+  TestCallState,
   Validation,
   ValidationDetail,
   ValidationOptions,
@@ -156,6 +157,19 @@ export const api = {
     request<Account>('PUT', `/account/numbers/${segment(number)}/carrier`, { carrierId }),
   devices: () => request<Device[]>('GET', '/devices'),
   addSoftphone: (name: string) => request<NewDevice>('POST', '/devices', { name }),
+  /** An address on this origin from which the softphone fetches its configuration, once. */
+  setUpLink: (id: string) =>
+    request<{ path: string; expiresAt: number }>('POST', `/devices/${segment(id)}/set-up`),
+  startTestCall: (id: string, language: string) =>
+    request<{ state: TestCallState }>('POST', `/devices/${segment(id)}/test-call`, { language }),
+  /** Waits for another state than `seen`. */
+  testCall: (id: string, seen: TestCallState, signal: AbortSignal) =>
+    request<{ state: TestCallState | null }>(
+      'GET',
+      `/devices/${segment(id)}/test-call?waitSeconds=20&seen=${seen}`,
+      undefined,
+      signal,
+    ),
   removeDevice: (id: string) => request<void>('DELETE', `/devices/${segment(id)}`),
   calls: (before?: number) =>
     request<CallRecord[]>('GET', `/calls?limit=50${before === undefined ? '' : `&before=${before}`}`),

@@ -99,6 +99,16 @@ export interface NewDevice {
   sip: SipCredentials;
 }
 
+/** How a call that tries a softphone stands, and how it ended. */
+export type TestCallState =
+  | 'calling'
+  | 'ringing'
+  | 'answered'
+  | 'completed'
+  | 'no-answer'
+  | 'rejected'
+  | 'failed';
+
 export type ValidationPurpose = 'sign-up' | 'link' | 'login' | 'reset' | 'close';
 
 export type MechanismName =

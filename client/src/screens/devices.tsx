@@ -1,15 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { api } from '../api/client.ts';
-import type { Device, NewDevice } from '../api/types.ts';
+import type { Device } from '../api/types.ts';
 import { formatWhen } from '../format/time.ts';
 import { resources } from '../state/data.ts';
 import { say } from '../state/messages.ts';
-import { go, href } from '../state/router.ts';
+import { href } from '../state/router.ts';
 import { texts } from '../texts/index.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm } from '../ui/confirm.tsx';
-import { CopyButton } from '../ui/copy-button.tsx';
-import { ErrorLine, Field } from '../ui/field.tsx';
+import { ErrorLine } from '../ui/field.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Loaded, Screen } from '../ui/screen.tsx';
 import { useAction } from '../ui/use-action.ts';
@@ -64,6 +63,15 @@ function DeviceItem(props: { device: Device }) {
         <span class="item-title block">{device.name}</span>
         <span class="item-note block">{describe(device)}</span>
       </span>
+      {device.kind === 'softphone' && (
+        <a
+          class="button quiet small"
+          href={href('settings', 'devices', device.id)}
+          aria-label={`${texts.devices.setUp}: ${device.name}`}
+        >
+          {texts.devices.setUp}
+        </a>
+      )}
       {device.current ? (
         <span class="tag">{texts.devices.thisDevice}</span>
       ) : (
@@ -92,70 +100,5 @@ function DeviceItem(props: { device: Device }) {
         </Confirm>
       )}
     </li>
-  );
-}
-
-/** Creates credentials for a SIP softphone and shows them, once. */
-export function AddSoftphone() {
-  const name = useSignal('');
-  const made = useSignal<NewDevice | undefined>(undefined);
-  const action = useAction();
-  const submit = (event: Event) => {
-    event.preventDefault();
-    void action.run(async () => {
-      made.value = await api.addSoftphone(name.value.trim());
-      await resources.devices.refresh();
-    });
-  };
-  if (made.value) return <Credentials made={made.value} />;
-  return (
-    <Screen title={texts.devices.add} lead={texts.devices.addLead} backTo={['settings', 'devices']}>
-      <form class="stack" noValidate onSubmit={submit}>
-        <Field
-          label={texts.devices.name}
-          placeholder={texts.devices.namePlaceholder}
-          value={name.value}
-          onInput={(value) => {
-            name.value = value;
-          }}
-          maxLength={60}
-          autoFocus
-        />
-        <ErrorLine text={action.error.value} />
-        <Button type="submit" busy={action.busy.value || name.value.trim() === ''}>
-          {texts.devices.create}
-        </Button>
-      </form>
-    </Screen>
-  );
-}
-
-function Credentials(props: { made: NewDevice }) {
-  const { sip } = props.made;
-  const rows: Array<[string, string]> = [
-    [texts.devices.server, sip.server],
-    [texts.devices.domain, sip.domain],
-    [texts.devices.user, sip.user],
-    [texts.devices.password, sip.password],
-  ];
-  return (
-    <Screen key="made" title={texts.devices.credentials} lead={texts.devices.credentialsOnce}>
-      <div class="stack">
-        <dl class="card credentials">
-          {rows.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-              <CopyButton value={value} label={`${texts.common.copy} ${name}`} />
-            </div>
-          ))}
-          <div>
-            <dt>{texts.devices.transport}</dt>
-            <dd>{texts.devices.transportValue}</dd>
-          </div>
-        </dl>
-        <Button onClick={() => go('settings', 'devices')}>{texts.devices.done}</Button>
-      </div>
-    </Screen>
   );
 }

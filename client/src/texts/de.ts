@@ -53,6 +53,12 @@ export const de: Texts = {
     'forwarding-is-manual':
       'Bei diesem Anbieter geht das nur am Telefon selbst. Wählen Sie dort den gezeigten Befehl.',
     'wrong-password': 'Das ist nicht Ihr Passwort. Versuchen Sie es erneut.',
+    'set-up-by-hand':
+      'Dieser Dienst hat keinen Code zum Scannen. Tragen Sie Server, Benutzername und Passwort in das Softphone ein.',
+    'check-not-possible':
+      'Anrufe an diese Nummer lassen sich von hier nicht prüfen. Rufen Sie sie selbst von einem anderen Telefon an.',
+    'check-running': 'Es läuft schon ein Testanruf. Warten Sie, bis er zu Ende ist.',
+    'too-many-checks': 'Diese Nummer wurde zu oft geprüft.',
     'weak-password': 'Dieses Passwort ist zu leicht zu erraten. Nehmen Sie ein längeres.',
     'last-number':
       'Das ist Ihre letzte Nummer. Um sie aufzugeben, schließen Sie das Konto in den Einstellungen.',
@@ -384,6 +390,7 @@ export const de: Texts = {
     thisName: (browser, system) => `${browser} auf ${system}`,
     unknownBrowser: 'Browser',
     unknownSystem: 'unbekanntem System',
+    setUp: 'Einrichten',
     scan: 'Mit Linphone scannen',
     scanLead:
       'Öffnen Sie in Linphone den Assistenten, wählen Sie „QR-Code scannen“, und halten Sie die Kamera hierauf. Alles andere geschieht von selbst.',
@@ -396,7 +403,6 @@ export const de: Texts = {
     test: 'Testanruf',
     testLead: 'Lässt dieses Softphone klingeln. Nehmen Sie ab, und Sie hören, dass es funktioniert.',
     testStart: 'Testanruf starten',
-    testNamed: (name) => `Testanruf an ${name}`,
     testWaits: 'Möglich, sobald das Softphone angemeldet ist.',
     testStates: {
       calling: 'Das Softphone wird angerufen …',

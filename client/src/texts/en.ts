@@ -53,6 +53,12 @@ export const en = {
     'forwarding-is-manual':
       'This carrier has to be told from the phone itself. Dial the command shown there.',
     'wrong-password': 'This is not your password. Try again.',
+    'set-up-by-hand':
+      'This service has no code to scan. Type the server, user name and password into the softphone.',
+    'check-not-possible':
+      'Calls to this number cannot be checked from here. Call it yourself from another phone.',
+    'check-running': 'A test call is under way already. Wait for its end.',
+    'too-many-checks': 'This number was checked too often.',
     'weak-password': 'This password is too easy to guess. Use a longer one.',
     'last-number': 'This is your last number. To give it up, close the account in the settings.',
     'too-many-devices': 'The account has as many devices as it may have. Sign one out first.',
@@ -369,6 +375,7 @@ export const en = {
     thisName: (browser: string, system: string) => `${browser} on ${system}`,
     unknownBrowser: 'Browser',
     unknownSystem: 'unknown system',
+    setUp: 'Set up',
     scan: 'Scan with Linphone',
     scanLead:
       'In Linphone, open the assistant, choose “Scan QR code”, and point the camera here. It sets everything up by itself.',
@@ -381,7 +388,6 @@ export const en = {
     test: 'Test call',
     testLead: 'Rings this softphone. Answer it, and you hear that it works.',
     testStart: 'Start test call',
-    testNamed: (name: string) => `Test call to ${name}`,
     testWaits: 'Possible as soon as the softphone has registered.',
     testStates: {
       calling: 'Calling the softphone…',

@@ -53,6 +53,12 @@ export const es: Texts = {
     'forwarding-is-manual':
       'Con este operador hay que hacerlo en el propio teléfono. Marca en él el código que se muestra.',
     'wrong-password': 'Esa no es tu contraseña. Vuelve a intentarlo.',
+    'set-up-by-hand':
+      'Este servicio no tiene un código para escanear. Escribe el servidor, el usuario y la contraseña en el softphone.',
+    'check-not-possible':
+      'Desde aquí no se pueden comprobar las llamadas a este número. Llama tú desde otro teléfono.',
+    'check-running': 'Ya hay una llamada de prueba en curso. Espera a que termine.',
+    'too-many-checks': 'Este número se ha comprobado demasiadas veces.',
     'weak-password': 'Esta contraseña es demasiado fácil de adivinar. Usa una más larga.',
     'last-number': 'Es tu último número. Para dejarlo, cierra la cuenta en los ajustes.',
     'too-many-devices':
@@ -363,7 +369,7 @@ export const es: Texts = {
     lastSeen: (when) => `visto por última vez ${when}`,
     neverSeen: 'nunca visto',
     softphone: 'Softphone',
-    signOut: 'Cerrar sesión',
+    signOut: 'Cerrar la sesión',
     signOutNamed: (name) => `Cerrar la sesión de ${name}`,
     signOutTitle: (name) => `¿Cerrar la sesión de ${name}?`,
     signOutLead: 'Deja de sonar en el acto y tendrá que volver a entrar.',
@@ -386,6 +392,7 @@ export const es: Texts = {
     thisName: (browser, system) => `${browser} en ${system}`,
     unknownBrowser: 'Navegador',
     unknownSystem: 'sistema desconocido',
+    setUp: 'Configurar',
     scan: 'Escanear con Linphone',
     scanLead:
       'En Linphone, abre el asistente, elige «Escanear código QR» y apunta aquí con la cámara. Lo demás se hace solo.',
@@ -398,7 +405,6 @@ export const es: Texts = {
     test: 'Llamada de prueba',
     testLead: 'Hace sonar este softphone. Contesta y oirás que funciona.',
     testStart: 'Iniciar la llamada de prueba',
-    testNamed: (name) => `Llamada de prueba a ${name}`,
     testWaits: 'Se puede en cuanto el softphone se haya registrado.',
     testStates: {
       calling: 'Llamando al softphone…',

@@ -53,6 +53,12 @@ export const fr: Texts = {
     'forwarding-is-manual':
       'Avec cet opérateur, il faut le faire sur le téléphone lui-même. Composez-y la commande affichée.',
     'wrong-password': 'Ce n’est pas votre mot de passe. Réessayez.',
+    'set-up-by-hand':
+      'Ce service n’a pas de code à scanner. Saisissez le serveur, l’identifiant et le mot de passe dans le softphone.',
+    'check-not-possible':
+      'Les appels vers ce numéro ne peuvent pas être vérifiés d’ici. Appelez-le vous-même depuis un autre téléphone.',
+    'check-running': 'Un appel test est déjà en cours. Attendez qu’il se termine.',
+    'too-many-checks': 'Ce numéro a été vérifié trop souvent.',
     'weak-password': 'Ce mot de passe est trop facile à deviner. Choisissez-en un plus long.',
     'last-number': 'C’est votre dernier numéro. Pour y renoncer, fermez le compte dans les réglages.',
     'too-many-devices': 'Le compte a déjà autant d’appareils que possible. Déconnectez-en un d’abord.',
@@ -385,6 +391,7 @@ export const fr: Texts = {
     thisName: (browser, system) => `${browser} sur ${system}`,
     unknownBrowser: 'Navigateur',
     unknownSystem: 'système inconnu',
+    setUp: 'Configurer',
     scan: 'Scanner avec Linphone',
     scanLead:
       'Dans Linphone, ouvrez l’assistant, choisissez « Scanner un QR code » et visez ceci avec l’appareil photo. Le reste se fait tout seul.',
@@ -397,7 +404,6 @@ export const fr: Texts = {
     test: 'Appel test',
     testLead: 'Fait sonner ce softphone. Décrochez, et vous entendrez que tout marche.',
     testStart: 'Lancer l’appel test',
-    testNamed: (name) => `Appel test vers ${name}`,
     testWaits: 'Possible dès que le softphone s’est enregistré.',
     testStates: {
       calling: 'Appel du softphone…',

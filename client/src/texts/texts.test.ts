@@ -139,6 +139,7 @@ it('has words for every error of the API that a person can cause', () => {
     'body-too-large',
     'unsupported-media-type',
     'range-not-satisfiable',
+    'bad-webhook-token',
     'carrier-exists',
     'carrier-not-editable',
     'carrier-in-use',

@@ -1,8 +1,6 @@
 import { useSignal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { api } from '../../api/client.ts';
-import type { ValidationPurpose } from '../../api/types.ts';
 import { unbroken } from '../../format/number.ts';
 import {
   changeDraft,
@@ -17,22 +15,9 @@ import { texts } from '../../texts/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { ErrorLine } from '../../ui/field.tsx';
 import { useAction } from '../../ui/use-action.ts';
-import type { Frame } from '../frames.tsx';
 import { NumberField } from '../number-form.tsx';
+import type { ProofFlowProps } from './props.ts';
 import { ProveStep } from './prove-step.tsx';
-
-export interface ProofFlowProps {
-  purpose: ValidationPurpose;
-  /** Route of the first step; the others are below it, so that Back goes through them. */
-  at: string[];
-  frame: Frame;
-  title: string;
-  lead: string;
-  /** Below the number: other ways in. */
-  links?: ComponentChildren;
-  /** Uses the proof; what it throws is explained, and the person can begin again. */
-  onProof: (proof: string, number: string) => Promise<void> | void;
-}
 
 /**
  * Number → (carrier) → proof, in whichever of the six ways (docs/client.md). What was typed stays when the person goes

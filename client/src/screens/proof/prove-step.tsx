@@ -13,7 +13,7 @@ import { useAction } from '../../ui/use-action.ts';
 import { useNow } from '../../ui/use-now.ts';
 import { ConfirmSms, PlaceCall, PressKeys, Progress, SendSms } from './challenges.tsx';
 import { CodeEntry } from './code-entry.tsx';
-import type { ProofFlowProps } from './flow.tsx';
+import type { ProofFlowProps } from './props.ts';
 import { useStanding } from './use-standing.ts';
 
 /** How long to wait before another SMS or call may be asked for: the first needs a moment. */

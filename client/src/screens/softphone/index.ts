@@ -1,0 +1,2 @@
+export { AddSoftphone } from './add.tsx';
+export { SetUpSoftphone } from './set-up.tsx';
