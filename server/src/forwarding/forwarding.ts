@@ -60,6 +60,8 @@ export interface ForwardingOptions {
  */
 const lostSigns: ReadonlySet<unknown> = new Set(['carrier-voicemail', 'rejected', 'busy', 'wrong-number']);
 
+const maxConfirmed = 50_000;
+
 /** Gets carriers to forward: records of each number, commands to carriers, and the codes people dial (R-FWD-*). */
 export class Forwarding {
   readonly #options: ForwardingOptions;
@@ -67,6 +69,8 @@ export class Forwarding {
   readonly #jobs: ForwardingJobs;
   readonly #provisioners: Provisioners;
   readonly #runner: ForwardingRunner;
+  /** Accounts whose numbers are all known to be forwarded. */
+  readonly #confirmed = new Set<string>();
   readonly #unsubscribe: Array<() => void> = [];
   #reconciling = Promise.resolve();
 
@@ -94,8 +98,13 @@ export class Forwarding {
   start(): void {
     const { fabric } = this.#options;
     this.#unsubscribe.push(
-      fabric.subscribe('account.changed', ({ accountId }) => this.#followLater(accountId)),
-      fabric.subscribe('call.changed', ({ callId }) => void this.#noteCall(callId)),
+      fabric.subscribe('account.changed', ({ accountId }) => {
+        this.#confirmed.delete(accountId);
+        this.#followLater(accountId);
+      }),
+      fabric.subscribe('call.changed', ({ accountId, callId }) => {
+        if (!this.#confirmed.has(accountId)) void this.#noteCall(accountId, callId);
+      }),
     );
     this.#followLater(undefined);
     this.#runner.start();
@@ -372,9 +381,10 @@ export class Forwarding {
   }
 
   /** A call that came forwarded proves more than anything that was said. */
-  async #noteCall(callId: string): Promise<void> {
+  async #noteCall(accountId: string, callId: string): Promise<void> {
     const { store, log } = this.#options;
     try {
+      if (await this.#hasNothingToLearn(accountId)) return;
       const row = await store
         .selectFrom('calls')
         .innerJoin('forwarding_records', (join) =>
@@ -394,5 +404,21 @@ export class Forwarding {
     } catch (error) {
       log.error({ err: error }, 'a forwarded call was not noted');
     }
+  }
+
+  /** Calls are many, and whose numbers are all known to be forwarded is remembered until the account changes. */
+  async #hasNothingToLearn(accountId: string): Promise<boolean> {
+    if (this.#confirmed.size >= maxConfirmed) this.#confirmed.clear();
+    // Before it is asked: a change that comes meanwhile takes it out again.
+    this.#confirmed.add(accountId);
+    const open = await this.#options.store
+      .selectFrom('forwarding_records')
+      .select('number')
+      .where('account_id', '=', accountId)
+      .where('state', '<>', 'active')
+      .limit(1)
+      .executeTakeFirst();
+    if (open) this.#confirmed.delete(accountId);
+    return !open;
   }
 }
