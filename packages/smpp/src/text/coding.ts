@@ -18,7 +18,8 @@ export function decodeUcs2(octets: Uint8Array): string {
 
 /** The words of a message. What is no text (binary, unknown codings) is read as Latin-1. */
 export function decodeText(coding: number, octets: Uint8Array): string {
-  switch (alphabetOf(coding)) {
+  const alphabet = alphabetOf(coding);
+  switch (alphabet === 'ascii' && isGsm(octets) ? 'gsm7' : alphabet) {
     case 'gsm7':
       return decodeGsm7(octets);
     case 'ucs2':
@@ -30,6 +31,10 @@ export function decodeText(coding: number, octets: Uint8Array): string {
       return Buffer.from(octets).toString('latin1');
   }
 }
+
+/** Many SMS centres call the GSM alphabet IA5 (1). Nobody writes control characters: `@`, `$`, `_` and the escape are there. */
+const isGsm = (octets: Uint8Array): boolean =>
+  octets.some((octet) => octet < 0x20 && octet !== 0x09 && octet !== 0x0a && octet !== 0x0d);
 
 function alphabetOf(coding: number): Alphabet {
   if (coding === 0x00) return 'gsm7';

@@ -78,6 +78,8 @@ describe('data_coding', () => {
     [0x10, 'é€'],
     [0xf0, 'é€'],
     [0xf1, 'é€'],
+    // As the package, and many SMS centres, call it.
+    [0x01, 'a_b [1] €'],
   ])('%i is the GSM alphabet', (coding, text) => {
     expect(decodeText(coding, encodeGsm7(text)!)).toBe(text);
   });
