@@ -20,6 +20,7 @@ export const carrierSchema = body(
     redirection: { type: 'string', enum: ['diversion', 'history-info', 'both', 'none'] },
     sms: { type: 'string', enum: ['up', 'throttled', 'down'] },
     provisioning: { type: 'string', enum: ['up', 'down'] },
+    trunk: { type: 'string', enum: ['up', 'down'] },
   },
   [],
 );

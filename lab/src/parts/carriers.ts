@@ -45,7 +45,7 @@ export class Carriers {
       this.#byId.set(options.id, {
         options,
         redirection: redirection[options.id] ?? options.redirection,
-        condition: { sms: 'up', provisioning: 'up' },
+        condition: { sms: 'up', provisioning: 'up', trunk: 'up' },
         switch: new Switch({
           carrier: options,
           host,
@@ -100,6 +100,7 @@ export class Carriers {
   setCondition(id: string, change: Partial<CarrierCondition>): void {
     const carrier = this.find(id);
     carrier.condition = { ...carrier.condition, ...change };
+    carrier.switch.cut = carrier.condition.trunk === 'down';
     for (const listener of this.#listeners) listener(carrier);
     this.#hub.changed();
   }

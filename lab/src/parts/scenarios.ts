@@ -5,6 +5,7 @@ import { type ForwardingPlan, type Scenario, scenarios } from '../model/scenario
 import type { Coverage } from '../model/types.ts';
 import type { Carriers } from './carriers.ts';
 import type { Handsets } from './handsets.ts';
+import type { Messages } from './messages.ts';
 
 /** What people do, which scenarios do in their place. */
 interface People {
@@ -25,12 +26,14 @@ export class Scenarios {
   readonly #people: People;
   readonly #handsets: Handsets;
   readonly #carriers: Carriers;
+  readonly #messages: Messages;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(people: People, parts: { handsets: Handsets; carriers: Carriers }) {
+  constructor(people: People, parts: { handsets: Handsets; carriers: Carriers; messages: Messages }) {
     this.#people = people;
     this.#handsets = parts.handsets;
     this.#carriers = parts.carriers;
+    this.#messages = parts.messages;
   }
 
   list(): ScenarioView[] {
@@ -48,6 +51,7 @@ export class Scenarios {
     this.#hangUpAll();
     for (const { options } of this.#carriers.all()) this.#setCarrier(options.id, scenario);
     this.#setCallers();
+    if (scenario.forgetsMessages === true) this.#forget();
     const own = this.#own();
     // Covered first: what happens to a handset may need its network.
     for (const handset of own) this.#setOwn(handset, scenario, own);
@@ -68,8 +72,13 @@ export class Scenarios {
     for (const { number, inCall } of this.#handsets.all()) if (inCall) this.#people.hangUp(number);
   }
 
+  #forget(): void {
+    this.#messages.clear();
+    for (const handset of this.#handsets.all()) handset.voicemails = [];
+  }
+
   #setCarrier(id: string, { sms = 'up', provisioning = 'up', redirection }: Scenario): void {
-    this.#carriers.setCondition(id, { sms, provisioning });
+    this.#carriers.setCondition(id, { sms, provisioning, trunk: 'up' });
     this.#carriers.setRedirection(id, redirection ?? this.#carriers.find(id).options.redirection);
   }
 

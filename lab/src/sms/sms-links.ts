@@ -42,7 +42,12 @@ export class SmsLinks {
     const { post, messages, carriers } = options;
     this.#smpp = new SmppCentre({ ...options, port: options.smppPort });
     for (const { options: carrier } of carriers.all()) {
-      if (carrier.webhook) this.#http.set(carrier.id, new HttpUplink(carrier.webhook, post));
+      // A centre that is not there sends nothing either.
+      const reach: PostJson = async (url, message) => {
+        if (carriers.find(carrier.id).condition.sms === 'down') throw new Error('the SMS centre is down');
+        return post(url, message);
+      };
+      if (carrier.webhook) this.#http.set(carrier.id, new HttpUplink(carrier.webhook, reach));
     }
     messages.onDelivered((record) => void this.#return(record));
   }

@@ -36,6 +36,8 @@ export class Switch {
   /** The lab's names of calls that came over the trunk, by Call-ID. */
   readonly #names = new Map<string, string>();
   readonly #unnamed = new Map<string, TracedMessage[]>();
+  /** The line is cut: nothing that is sent arrives. */
+  cut = false;
   #started = false;
 
   constructor(options: SwitchOptions) {
@@ -44,7 +46,10 @@ export class Switch {
     this.#stack = new SipStack({
       userAgent: `${carrier.name} switch`,
       listeners: [{ protocol: 'udp', host, port: carrier.sipPort }],
-      network: new TracingNetwork(new NodeNetwork(), (message) => this.#trace(message)),
+      network: new TracingNetwork(new NodeNetwork(), {
+        carries: () => !this.cut,
+        onMessage: (message) => this.#trace(message),
+      }),
       log: {
         debug: () => {},
         warn: (details, text) => log.warn(details, text),

@@ -16,29 +16,33 @@ export interface TracedMessage {
   text: string;
 }
 
-/** Shows every datagram of a SIP stack to an onlooker, retransmissions included, and changes nothing. */
+export interface TracingOptions {
+  /** Whether datagrams arrive now. */
+  carries(): boolean;
+  onMessage(message: TracedMessage): void;
+}
+
+/** Shows every datagram of a SIP stack to an onlooker, retransmissions included, and changes nothing; or carries none. */
 export class TracingNetwork implements Network {
   readonly #inner: Network;
-  readonly #onMessage: (message: TracedMessage) => void;
+  readonly #options: TracingOptions;
 
-  constructor(inner: Network, onMessage: (message: TracedMessage) => void) {
+  constructor(inner: Network, options: TracingOptions) {
     this.#inner = inner;
-    this.#onMessage = onMessage;
+    this.#options = options;
   }
 
   async bindUdp(at: Endpoint, handlers: DatagramHandlers): Promise<DatagramSocket> {
     const socket = await this.#inner.bindUdp(at, {
       message: (bytes, from) => {
-        this.#trace('in', bytes);
-        handlers.message(bytes, from);
+        if (this.#trace('in', bytes)) handlers.message(bytes, from);
       },
       error: (error) => handlers.error(error),
     });
     return {
       local: socket.local,
       send: (bytes, to, failed) => {
-        this.#trace('out', bytes);
-        socket.send(bytes, to, failed);
+        if (this.#trace('out', bytes)) socket.send(bytes, to, failed);
       },
       close: () => socket.close(),
     };
@@ -68,8 +72,10 @@ export class TracingNetwork implements Network {
     return this.#inner.resolve(host);
   }
 
-  #trace(direction: TracedMessage['direction'], bytes: Uint8Array): void {
-    this.#onMessage({ direction, text: Buffer.from(bytes).toString('utf8') });
+  #trace(direction: TracedMessage['direction'], bytes: Uint8Array): boolean {
+    if (!this.#options.carries()) return false;
+    this.#options.onMessage({ direction, text: Buffer.from(bytes).toString('utf8') });
+    return true;
   }
 }
 
