@@ -3,6 +3,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import { isLive, phoneState } from './phone/index.ts';
 import { CallLayer, pickCalls } from './screens/call-layer.tsx';
 import { Calls } from './screens/calls.tsx';
+import { ChangePassword } from './screens/change-password.tsx';
+import { CloseAccount, CloseAccountByProof } from './screens/close-account.tsx';
 import { Devices } from './screens/devices.tsx';
 import { Forwarding } from './screens/forwarding/index.ts';
 import { Welcome } from './screens/front.tsx';
@@ -12,6 +14,7 @@ import { LinkNumber } from './screens/link-number.tsx';
 import { LogIn, LogInByProof } from './screens/log-in.tsx';
 import { Numbers } from './screens/numbers.tsx';
 import { ConfirmLink } from './screens/proof/index.ts';
+import { ResetPassword } from './screens/reset-password.tsx';
 import { Settings } from './screens/settings.tsx';
 import { SignUp } from './screens/sign-up.tsx';
 import { AddSoftphone, SetUpSoftphone } from './screens/softphone/index.ts';
@@ -54,7 +57,10 @@ function Splash() {
 function Outside() {
   const [first, second] = route.value;
   if (first === 'sign-up') return <SignUp />;
-  if (first === 'log-in') return second === 'code' ? <LogInByProof /> : <LogIn />;
+  if (first === 'log-in') {
+    if (second === 'reset') return <ResetPassword />;
+    return second === 'code' ? <LogInByProof /> : <LogIn />;
+  }
   return <Welcome />;
 }
 
@@ -69,6 +75,8 @@ function screenFor(parts: string[]): ComponentChildren {
       if (second === 'link') return <LinkNumber />;
       return second && third === 'forward' ? <Forwarding number={second} /> : <Numbers />;
     case 'settings':
+      if (second === 'password') return <ChangePassword />;
+      if (second === 'close') return third === 'prove' ? <CloseAccountByProof /> : <CloseAccount />;
       if (second !== 'devices') return <Settings />;
       if (third === 'add') return <AddSoftphone />;
       return third ? <SetUpSoftphone id={third} /> : <Devices />;

@@ -94,14 +94,11 @@ describe('the API client', () => {
     ).toBe(90);
   });
 
-  it('reports the end of the session, but not a wrong password', async () => {
-    problem(401, { code: 'not-logged-in' });
-    await failure(api.account());
-    expect(unauthenticated).toBe(1);
+  it('reports a wrong password, and not the end of the session', async () => {
     problem(401, { code: 'wrong-credentials' });
     const error = await failure(api.logIn({ number: '+1', password: 'x', device: { name: '', system: '' } }));
     expect(error.code).toBe('wrong-credentials');
-    expect(unauthenticated).toBe(1);
+    expect(unauthenticated).toBe(0);
   });
 
   it('says bad-answer for what is no problem document', async () => {

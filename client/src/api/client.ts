@@ -1,7 +1,9 @@
+import { type KeptSession, keepSession } from './session-keeper.ts';
 import type {
   Account,
   AnswerMode,
   CallRecord,
+  ClosedAccount,
   Device,
   LoginResult,
   NewDevice,
@@ -59,8 +61,49 @@ export function whenUnauthenticated(listener: () => void): void {
   onUnauthenticated = listener;
 }
 
-/** One request to `/api`. @throws ApiError */
+/**
+ * One request to `/api`. When the access token has expired, the session goes on with the next one, unseen.
+ * @throws ApiError
+ */
 export async function request<T>(
+  method: Method,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  const sentAt = Date.now();
+  try {
+    return await requestOnce<T>(method, path, body, signal);
+  } catch (error) {
+    if (!isLoggedOut(error)) throw error;
+    // Who has no session any more may still prove a number: the cookies that were refused are gone by now.
+    if ((await keepSession(sentAt, exchangeTokens)) === 'over' && !path.startsWith('/validations')) {
+      onUnauthenticated();
+      throw error;
+    }
+  }
+  try {
+    return await requestOnce<T>(method, path, body, signal);
+  } catch (error) {
+    if (isLoggedOut(error)) onUnauthenticated();
+    throw error;
+  }
+}
+
+/** A wrong password is a 401 as well, but not the end of a session. */
+const isLoggedOut = (error: unknown): boolean => error instanceof ApiError && error.code === 'not-logged-in';
+
+async function exchangeTokens(): Promise<KeptSession> {
+  try {
+    await requestOnce('POST', '/sessions/refresh');
+    return 'kept';
+  } catch (error) {
+    if (isLoggedOut(error)) return 'over';
+    throw error;
+  }
+}
+
+async function requestOnce<T>(
   method: Method,
   path: string,
   body?: unknown,
@@ -82,7 +125,7 @@ export async function request<T>(
   } catch (cause) {
     throw new ApiError({ status: 0, code: 'offline', cause });
   }
-  if (!response.ok) throw await problemOf(response, path);
+  if (!response.ok) throw await problemOf(response);
   if (response.status === 204) return undefined as T;
   try {
     return (await response.json()) as T;
@@ -91,11 +134,9 @@ export async function request<T>(
   }
 }
 
-async function problemOf(response: Response, path: string): Promise<ApiError> {
+async function problemOf(response: Response): Promise<ApiError> {
   const problem = await readProblem(response);
   const code = typeof problem.code === 'string' ? problem.code : 'bad-answer';
-  // A wrong password is a 401 as well, but not the end of a session.
-  if (response.status === 401 && path !== '/sessions' && path !== '/accounts') onUnauthenticated();
   const retryAfter = Number(response.headers.get('retry-after'));
   return new ApiError({
     status: response.status,
@@ -139,6 +180,12 @@ export const api = {
       device: ThisDevice;
     },
   ) => request<LoginResult>('POST', '/sessions', input),
+  resetPassword: (input: { proof: string; password: string; keepDevices: boolean; device: ThisDevice }) =>
+    request<LoginResult>('POST', '/password-resets', input),
+  changePassword: (input: { current: string; password: string; signOutOthers: boolean }) =>
+    request<{ signedOut: number }>('PUT', '/account/password', input),
+  closeAccount: (owner: { password: string } | { proof: string }) =>
+    request<ClosedAccount>('DELETE', '/account', owner),
   logOut: () => request<void>('DELETE', '/sessions/current'),
   account: () => request<Account>('GET', '/account'),
   linkNumber: (proof: string) => request<Account>('POST', '/account/numbers', { proof }),
@@ -170,6 +217,7 @@ export const api = {
       undefined,
       signal,
     ),
+  removeOtherDevices: () => request<{ signedOut: number }>('DELETE', '/devices'),
   removeDevice: (id: string) => request<void>('DELETE', `/devices/${segment(id)}`),
   calls: (before?: number) =>
     request<CallRecord[]>('GET', `/calls?limit=50${before === undefined ? '' : `&before=${before}`}`),

@@ -75,6 +75,16 @@ export interface Device {
   registered: boolean;
   lastSeenAt: number | null;
   current: boolean;
+  /** The login of a browser; softphones have none. */
+  session: { createdAt: number; lastUsedAt: number; expiresAt: number } | null;
+}
+
+/** How much was deleted. */
+export interface ClosedAccount {
+  numbers: number;
+  devices: number;
+  voicemails: number;
+  calls: number;
 }
 
 /** What a SIP user agent needs to register; `password` is shown once, at creation. */

@@ -26,6 +26,7 @@ export function Devices() {
             </ul>
           )}
         </Loaded>
+        <SignOutOthers />
         <a class="button quiet" href={href('settings', 'devices', 'add')}>
           <Icon name="plus" size={20} />
           {texts.devices.add}
@@ -36,12 +37,58 @@ export function Devices() {
 }
 
 function describe(device: Device): string {
+  const since = device.session ? `, ${texts.devices.loggedIn(formatWhen(device.session.createdAt))}` : '';
+  return `${presence(device)}${since}`;
+}
+
+function presence(device: Device): string {
   const state = device.registered ? texts.devices.registered : texts.devices.notRegistered;
   if (device.registered) return state;
   const seen = device.lastSeenAt
     ? texts.devices.lastSeen(formatWhen(device.lastSeenAt))
     : texts.devices.neverSeen;
   return `${state}, ${seen}`;
+}
+
+/** When another person has a device that one does not even know. */
+function SignOutOthers() {
+  const asking = useSignal(false);
+  const action = useAction();
+  const others = resources.devices.value.value?.filter(({ current }) => !current) ?? [];
+  if (others.length < 2) return null;
+  const signOut = () =>
+    action.run(async () => {
+      const { signedOut } = await api.removeOtherDevices();
+      asking.value = false;
+      await resources.devices.refresh();
+      say(texts.devices.othersSignedOut(signedOut));
+    });
+  return (
+    <>
+      <Button
+        kind="danger-quiet"
+        onClick={() => {
+          asking.value = true;
+        }}
+      >
+        {texts.devices.signOutOthers}
+      </Button>
+      {asking.value && (
+        <Confirm
+          title={texts.devices.signOutOthersTitle}
+          yes={texts.devices.signOutOthers}
+          busy={action.busy.value}
+          onYes={() => void signOut()}
+          onNo={() => {
+            asking.value = false;
+          }}
+        >
+          <p class="soft">{texts.devices.signOutOthersLead(others.length)}</p>
+          <ErrorLine text={action.error.value} />
+        </Confirm>
+      )}
+    </>
+  );
 }
 
 function DeviceItem(props: { device: Device }) {

@@ -67,6 +67,23 @@ function silent(number: string): boolean {
   return resources.calls.value.value?.every((call) => call.number !== number) ?? false;
 }
 
+function NoNumberItem() {
+  return (
+    <li>
+      <a class="item" href={href('numbers', 'link')}>
+        <span class="mark warm">
+          <Icon name="info" />
+        </span>
+        <span class="item-main">
+          <span class="item-title block">{texts.numbers.none}</span>
+          <span class="item-note block">{texts.numbers.noneLead}</span>
+        </span>
+        <Icon name="next" size={18} />
+      </a>
+    </li>
+  );
+}
+
 function Numbers() {
   return (
     <section class="stack tight" aria-labelledby="home-numbers">
@@ -74,6 +91,7 @@ function Numbers() {
       <Loaded resource={resources.account}>
         {(account) => (
           <ul class="list">
+            {account.numbers.length === 0 && <NoNumberItem />}
             {account.numbers.map((number) => (
               <li key={number.number}>
                 <a

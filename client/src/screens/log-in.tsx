@@ -60,6 +60,9 @@ export function LogIn() {
         </Button>
       </form>
       <div class="row wrap spread">
+        <a class="button plain flush" href={href('log-in', 'reset')}>
+          {texts.logIn.forgot}
+        </a>
         <a class="button plain flush" href={href('log-in', 'code')}>
           {texts.logIn.byCode}
         </a>

@@ -55,6 +55,10 @@ function noticeText(notice: Notice): string {
   if (notice.code === 'missed-call') return texts.notices['missed-call'](numberText(number));
   if (notice.code === 'forwarding-lost') return texts.notices['forwarding-lost'](numberText(number));
   if (notice.code === 'forwarding-failed') return texts.notices['forwarding-failed'](numberText(number));
+  if (notice.code === 'password-reset') return texts.notices['password-reset'](numberText(number));
+  if (notice.code === 'session-revoked') {
+    return texts.notices['session-revoked'](textOf(notice, 'device') ?? '');
+  }
   return texts.notices.fallback;
 }
 

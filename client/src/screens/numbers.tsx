@@ -19,13 +19,17 @@ export function Numbers() {
     <Screen title={texts.numbers.title} lead={texts.numbers.lead}>
       <div class="stack">
         <Loaded resource={resources.account}>
-          {(account) => (
-            <ul class="stack">
-              {account.numbers.map((number) => (
-                <NumberCard key={number.number} number={number} />
-              ))}
-            </ul>
-          )}
+          {({ numbers }) =>
+            numbers.length === 0 ? (
+              <NoNumber />
+            ) : (
+              <ul class="stack">
+                {numbers.map((number) => (
+                  <NumberCard key={number.number} number={number} only={numbers.length === 1} />
+                ))}
+              </ul>
+            )
+          }
         </Loaded>
         <a class="button quiet" href={href('numbers', 'link')}>
           <Icon name="plus" size={20} />
@@ -36,9 +40,19 @@ export function Numbers() {
   );
 }
 
+/** The last number went to somebody else: what to do before the log-in ends. */
+export function NoNumber() {
+  return (
+    <section class="card stack tight" aria-labelledby="no-number">
+      <h2 id="no-number">{texts.numbers.none}</h2>
+      <p class="soft">{texts.numbers.noneLead}</p>
+    </section>
+  );
+}
+
 const modes: AnswerMode[] = ['both', 'voicemail', 'mca'];
 
-function NumberCard(props: { number: LinkedNumber }) {
+function NumberCard(props: { number: LinkedNumber; only: boolean }) {
   const { number, primary, carrier, answerMode } = props.number;
   const asking = useSignal(false);
   const action = useAction();
@@ -85,7 +99,10 @@ function NumberCard(props: { number: LinkedNumber }) {
       </label>
       {!asking.value && <ErrorLine text={action.error.value} />}
       {primary ? (
-        <p class="soft small">{texts.numbers.primaryStays}</p>
+        <p class="soft small">
+          {props.only ? texts.numbers.lastStays : texts.numbers.primaryStays}{' '}
+          {props.only && <a href={href('settings', 'close')}>{texts.settings.close}</a>}
+        </p>
       ) : (
         <div class="row wrap spread">
           <Button

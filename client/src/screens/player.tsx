@@ -2,11 +2,24 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { voicemailAudioUrl } from '../api/client.ts';
 import { formatDuration } from '../format/time.ts';
+import { resources } from '../state/data.ts';
 import { say } from '../state/messages.ts';
 import { texts } from '../texts/index.ts';
 import { IconButton } from '../ui/button.tsx';
 
 let playing: HTMLAudioElement | undefined;
+
+/** The browser fetches the audio by itself, and cannot go on with the session when its access token has expired. */
+async function play(element: HTMLAudioElement): Promise<void> {
+  try {
+    await element.play();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    await resources.account.refresh();
+    element.load();
+    await element.play();
+  }
+}
 
 /** Plays one message; starting another stops this one. */
 export function Player(props: { id: string; caller: string; durationMs: number; onHeard: () => void }) {
@@ -24,7 +37,7 @@ export function Player(props: { id: string; caller: string; durationMs: number; 
     if (playing !== element) playing?.pause();
     playing = element;
     try {
-      await element.play();
+      await play(element);
       props.onHeard();
     } catch (error) {
       // Interrupted by pause() is no failure.

@@ -39,6 +39,7 @@ export function Settings() {
             </a>
           </li>
         </ul>
+        <Account />
         <LanguageSelect />
         <Permissions />
         <Install />
@@ -50,6 +51,34 @@ export function Settings() {
         </div>
       </div>
     </Screen>
+  );
+}
+
+function Account() {
+  const places = [
+    ['password', 'lock', texts.settings.password, texts.settings.passwordLead],
+    ['close', 'trash', texts.settings.close, texts.settings.closeLead],
+  ] as const;
+  return (
+    <section class="stack tight" aria-labelledby="account">
+      <h2 id="account">{texts.settings.account}</h2>
+      <ul class="list">
+        {places.map(([place, icon, title, lead]) => (
+          <li key={place}>
+            <a class="item" href={href('settings', place)}>
+              <span class="mark">
+                <Icon name={icon} size={20} />
+              </span>
+              <span class="item-main">
+                <span class="item-title block">{title}</span>
+                <span class="item-note block">{lead}</span>
+              </span>
+              <Icon name="next" size={18} />
+            </a>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

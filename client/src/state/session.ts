@@ -68,6 +68,14 @@ export async function logOut(): Promise<void> {
   go();
 }
 
+/** The account is gone, and this device with it. */
+export function accountClosed(): void {
+  leave();
+  // The phone may have heard of it before this page did.
+  signedOutUnasked.value = false;
+  go();
+}
+
 function begin(): void {
   const sip = readDeviceKey();
   sessionStatus.value = 'in';

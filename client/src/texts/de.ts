@@ -193,10 +193,54 @@ export const de: Texts = {
     lead: 'Mit einer Ihrer Nummern.',
     password: 'Passwort',
     submit: 'Anmelden',
+    forgot: 'Passwort vergessen?',
     byCode: 'Ohne Passwort anmelden',
     byCodeTitle: 'Anmelden durch Nachweis einer Nummer',
     byPassword: 'Mit dem Passwort anmelden',
     noAccount: 'Konto anlegen',
+  },
+  reset: {
+    title: 'Passwort vergessen?',
+    lead: 'Weisen Sie eine Ihrer Nummern nach und wählen Sie dann ein anderes Passwort.',
+    passwordTitle: 'Anderes Passwort wählen',
+    passwordLead: 'Damit sind Sie gleich angemeldet. Ihre anderen Geräte müssen sich neu anmelden.',
+    submit: 'Passwort setzen',
+    keepDevices: 'Meine anderen Geräte bleiben angemeldet',
+  },
+  password: {
+    title: 'Passwort ändern',
+    lead: 'Wenn Sie es vergessen haben, melden Sie sich ab und wählen Sie „Passwort vergessen?“.',
+    current: 'Bisheriges Passwort',
+    next: 'Neues Passwort',
+    submit: 'Passwort ändern',
+    signOutOthers: 'Alle anderen Geräte abmelden, auch Softphones',
+    changed: 'Das Passwort wurde geändert.',
+  },
+  close: {
+    title: 'Konto schließen',
+    lead: 'Alles wird sofort gelöscht. Niemand kann es zurückholen.',
+    deleted: 'Das wird gelöscht',
+    number: (number) => `${number}: Ihre Anrufe klingeln hier nicht mehr`,
+    devices: (count) =>
+      plural(count, {
+        one: '{n} Gerät, das abgemeldet wird',
+        other: '{n} Geräte, die abgemeldet werden',
+      }),
+    messages: (count) => plural(count, { one: '{n} Sprachnachricht', other: '{n} Sprachnachrichten' }),
+    calls: 'Die Liste Ihrer Anrufe, Ihr Passwort und alle Einstellungen',
+    forwarding: 'Schalten Sie die Umleitung auch am Telefon aus:',
+    password: 'Ihr Passwort',
+    submit: 'Konto endgültig schließen',
+    byProof: 'Stattdessen eine Nummer nachweisen',
+    proveTitle: 'Eine Ihrer Nummern nachweisen',
+    proveLead: 'Sobald sie nachgewiesen ist, wird das Konto geschlossen und alles gelöscht.',
+    closed: (list) => `Ihr Konto ist geschlossen. Gelöscht: ${list}.`,
+    counts: {
+      numbers: (count) => plural(count, { one: '{n} Nummer', other: '{n} Nummern' }),
+      devices: (count) => plural(count, { one: '{n} Gerät', other: '{n} Geräte' }),
+      voicemails: (count) => plural(count, { one: '{n} Sprachnachricht', other: '{n} Sprachnachrichten' }),
+      calls: (count) => plural(count, { one: '{n} Anruf', other: '{n} Anrufe' }),
+    },
   },
   reach: {
     registered: 'Dieses Gerät klingelt',
@@ -260,6 +304,10 @@ export const de: Texts = {
     delinkTitle: (number) => `${number} entfernen?`,
     delinkLead: 'Ihre Anrufe klingeln dann nicht mehr hier. Schalten Sie auch die Umleitung am Telefon aus:',
     primaryStays: 'Die Hauptnummer kann gehen, sobald eine andere zur Hauptnummer gemacht wurde.',
+    lastStays: 'Das ist Ihre einzige Nummer. Verbinden Sie erst eine andere, oder schließen Sie das Konto:',
+    none: 'Ihr Konto hat keine Nummer',
+    noneLead:
+      'Sie gehört jetzt jemand anderem. Verbinden Sie eine andere, solange Sie angemeldet sind: Ohne Nummer können Sie sich nicht wieder anmelden.',
     forward: 'Anrufe hierher umleiten',
     answerMode: 'Wenn niemand abnimmt',
     modes: {
@@ -372,6 +420,19 @@ export const de: Texts = {
     signOutTitle: (name) => `${name} abmelden?`,
     signOutLead: 'Es hört sofort auf zu klingeln und muss sich neu anmelden.',
     signedOut: (name) => `${name} wurde abgemeldet.`,
+    loggedIn: (when) => `angemeldet seit ${when}`,
+    signOutOthers: 'Alle anderen Geräte abmelden',
+    signOutOthersTitle: 'Alle anderen Geräte abmelden?',
+    signOutOthersLead: (count) =>
+      plural(count, {
+        one: '{n} Gerät klingelt sofort nicht mehr. Softphones müssen neu eingerichtet werden.',
+        other: '{n} Geräte klingeln sofort nicht mehr. Softphones müssen neu eingerichtet werden.',
+      }),
+    othersSignedOut: (count) =>
+      plural(count, {
+        one: '{n} anderes Gerät wurde abgemeldet.',
+        other: '{n} andere Geräte wurden abgemeldet.',
+      }),
     add: 'Softphone hinzufügen',
     addLead: 'Jede übliche SIP-App und jedes Tischtelefon kann mitklingeln.',
     name: 'Name des Softphones',
@@ -527,6 +588,10 @@ export const de: Texts = {
       `Anrufe an ${number} werden nicht mehr hierher umgeleitet: Der Anbieter hat die Umleitung gelöscht. Öffnen Sie die Nummer und schalten Sie sie wieder ein.`,
     'forwarding-failed': (number) =>
       `Der Anbieter von ${number} hat die Umleitung nicht eingeschaltet. Öffnen Sie die Nummer und versuchen Sie es erneut, oder tun Sie es am Telefon.`,
+    'password-reset': (number) =>
+      `Das Passwort wurde neu gesetzt, nachdem ${number} nachgewiesen wurde. Wenn Sie das nicht waren, setzen Sie ein anderes und melden Sie alle anderen Geräte ab.`,
+    'session-revoked': (device) =>
+      `${device} wurde abgemeldet, weil die Anmeldung von zwei Orten aus benutzt wurde. Wenn Sie nicht wissen, warum, ändern Sie das Passwort.`,
     fallback: 'Es gibt Neues zu Ihrem Konto.',
   },
   settings: {
@@ -539,6 +604,10 @@ export const de: Texts = {
     primaryNumber: 'Hauptnummer',
     devices: 'Geräte',
     devicesLead: 'Ansehen, abmelden, Softphone hinzufügen',
+    password: 'Passwort',
+    passwordLead: 'Ändern',
+    close: 'Konto schließen',
+    closeLead: 'Löscht alles',
     install: 'App installieren',
     installLead: 'Mit eigenem Symbol und Fenster bleibt sie leichter offen und klingelt zuverlässiger.',
     installNow: 'Installieren',

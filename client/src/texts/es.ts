@@ -196,10 +196,54 @@ export const es: Texts = {
     lead: 'Con cualquiera de tus números.',
     password: 'Contraseña',
     submit: 'Entrar',
+    forgot: '¿Ha olvidado la contraseña?',
     byCode: 'Entrar sin contraseña',
     byCodeTitle: 'Entrar verificando un número',
     byPassword: 'Entrar con la contraseña',
     noAccount: 'Crear una cuenta',
+  },
+  reset: {
+    title: '¿Ha olvidado la contraseña?',
+    lead: 'Demuestre que uno de sus números es suyo y elija después otra contraseña.',
+    passwordTitle: 'Elija otra contraseña',
+    passwordLead: 'Con ella entra enseguida. Sus otros dispositivos tendrán que iniciar sesión de nuevo.',
+    submit: 'Guardar la contraseña',
+    keepDevices: 'Mis otros dispositivos siguen con la sesión iniciada',
+  },
+  password: {
+    title: 'Cambiar la contraseña',
+    lead: 'Si la ha olvidado, cierre la sesión y elija «¿Ha olvidado la contraseña?».',
+    current: 'Contraseña actual',
+    next: 'Contraseña nueva',
+    submit: 'Cambiar la contraseña',
+    signOutOthers: 'Cerrar la sesión en todos los demás dispositivos, también en los softphones',
+    changed: 'Se ha cambiado la contraseña.',
+  },
+  close: {
+    title: 'Cerrar la cuenta',
+    lead: 'Se borra todo al instante. Nadie puede recuperarlo.',
+    deleted: 'Se borrará esto',
+    number: (number) => `${number}: sus llamadas ya no suenan aquí`,
+    devices: (count) =>
+      plural(count, {
+        one: '{n} dispositivo, cuya sesión se cierra',
+        other: '{n} dispositivos, cuyas sesiones se cierran',
+      }),
+    messages: (count) => plural(count, { one: '{n} mensaje de voz', other: '{n} mensajes de voz' }),
+    calls: 'La lista de sus llamadas, su contraseña y todos los ajustes',
+    forwarding: 'Desactive también el desvío en el teléfono:',
+    password: 'Su contraseña',
+    submit: 'Cerrar la cuenta para siempre',
+    byProof: 'Demostrar un número en su lugar',
+    proveTitle: 'Demuestre que un número es suyo',
+    proveLead: 'En cuanto quede demostrado, la cuenta se cierra y se borra todo.',
+    closed: (list) => `Su cuenta está cerrada. Se ha borrado: ${list}.`,
+    counts: {
+      numbers: (count) => plural(count, { one: '{n} número', other: '{n} números' }),
+      devices: (count) => plural(count, { one: '{n} dispositivo', other: '{n} dispositivos' }),
+      voicemails: (count) => plural(count, { one: '{n} mensaje de voz', other: '{n} mensajes de voz' }),
+      calls: (count) => plural(count, { one: '{n} llamada', other: '{n} llamadas' }),
+    },
   },
   reach: {
     registered: 'Este dispositivo sonará',
@@ -267,6 +311,10 @@ export const es: Texts = {
     delinkTitle: (number) => `¿Quitar ${number}?`,
     delinkLead: 'Sus llamadas dejarán de sonar aquí. Desactiva también el desvío en el teléfono:',
     primaryStays: 'El número principal se puede quitar después de hacer principal otro.',
+    lastStays: 'Es su único número. Vincule otro antes de quitarlo, o cierre la cuenta:',
+    none: 'Su cuenta no tiene ningún número',
+    noneLead:
+      'Ahora es de otra persona. Vincule otro mientras tenga la sesión iniciada: sin número no podrá volver a entrar.',
     forward: 'Desviar las llamadas aquí',
     answerMode: 'Cuando nadie contesta',
     modes: {
@@ -374,6 +422,20 @@ export const es: Texts = {
     signOutTitle: (name) => `¿Cerrar la sesión de ${name}?`,
     signOutLead: 'Deja de sonar en el acto y tendrá que volver a entrar.',
     signedOut: (name) => `Se ha cerrado la sesión de ${name}.`,
+    loggedIn: (when) => `sesión iniciada desde ${when}`,
+    signOutOthers: 'Cerrar la sesión en todos los demás',
+    signOutOthersTitle: '¿Cerrar la sesión en todos los demás dispositivos?',
+    signOutOthersLead: (count) =>
+      plural(count, {
+        one: '{n} dispositivo deja de sonar al instante. Los softphones tendrán que configurarse de nuevo.',
+        other:
+          '{n} dispositivos dejan de sonar al instante. Los softphones tendrán que configurarse de nuevo.',
+      }),
+    othersSignedOut: (count) =>
+      plural(count, {
+        one: 'Se ha cerrado la sesión en {n} dispositivo más.',
+        other: 'Se ha cerrado la sesión en otros {n} dispositivos.',
+      }),
     add: 'Añadir un softphone',
     addLead: 'Cualquier aplicación SIP o teléfono de mesa estándar puede sonar contigo.',
     name: 'Nombre del softphone',
@@ -528,6 +590,10 @@ export const es: Texts = {
       `Las llamadas al ${number} ya no se desvían aquí: el operador ha quitado el desvío. Abre el número y actívalo de nuevo.`,
     'forwarding-failed': (number) =>
       `El operador del ${number} no activó el desvío. Abre el número y vuelve a intentarlo, o hazlo en el teléfono.`,
+    'password-reset': (number) =>
+      `Se ha puesto una contraseña nueva después de demostrar ${number}. Si no ha sido usted, ponga otra y cierre la sesión en todos los demás dispositivos.`,
+    'session-revoked': (device) =>
+      `Se ha cerrado la sesión de ${device}, porque se usó desde dos lugares. Si no sabe por qué, cambie la contraseña.`,
     fallback: 'Hay novedades en tu cuenta.',
   },
   settings: {
@@ -539,6 +605,10 @@ export const es: Texts = {
     primaryNumber: 'Número principal',
     devices: 'Dispositivos',
     devicesLead: 'Ver, cerrar sesiones, añadir un softphone',
+    password: 'Contraseña',
+    passwordLead: 'Cambiarla',
+    close: 'Cerrar la cuenta',
+    closeLead: 'Borra todo',
     install: 'Instalar la aplicación',
     installLead: 'Con su propio icono y ventana es más fácil dejarla abierta, y suena con más fiabilidad.',
     installNow: 'Instalar',

@@ -195,10 +195,54 @@ export const fr: Texts = {
     lead: 'Avec n’importe lequel de vos numéros.',
     password: 'Mot de passe',
     submit: 'Se connecter',
+    forgot: 'Mot de passe oublié ?',
     byCode: 'Se connecter sans mot de passe',
     byCodeTitle: 'Se connecter en vérifiant un numéro',
     byPassword: 'Se connecter avec le mot de passe',
     noAccount: 'Créer un compte',
+  },
+  reset: {
+    title: 'Mot de passe oublié ?',
+    lead: 'Prouvez que l’un de vos numéros est à vous, puis choisissez un autre mot de passe.',
+    passwordTitle: 'Choisissez un autre mot de passe',
+    passwordLead: 'Il vous connecte aussitôt. Vos autres appareils devront se reconnecter.',
+    submit: 'Enregistrer le mot de passe',
+    keepDevices: 'Mes autres appareils restent connectés',
+  },
+  password: {
+    title: 'Changer le mot de passe',
+    lead: 'Si vous l’avez oublié, déconnectez-vous et choisissez « Mot de passe oublié ? ».',
+    current: 'Mot de passe actuel',
+    next: 'Nouveau mot de passe',
+    submit: 'Changer le mot de passe',
+    signOutOthers: 'Déconnecter tous les autres appareils, y compris les softphones',
+    changed: 'Le mot de passe a été changé.',
+  },
+  close: {
+    title: 'Fermer le compte',
+    lead: 'Tout est supprimé aussitôt. Personne ne peut le récupérer.',
+    deleted: 'Voici ce qui sera supprimé',
+    number: (number) => `${number} : ses appels ne sonnent plus ici`,
+    devices: (count) =>
+      plural(count, {
+        one: '{n} appareil, qui est déconnecté',
+        other: '{n} appareils, qui sont déconnectés',
+      }),
+    messages: (count) => plural(count, { one: '{n} message vocal', other: '{n} messages vocaux' }),
+    calls: 'La liste de vos appels, votre mot de passe et tous les réglages',
+    forwarding: 'Désactivez aussi le renvoi sur le téléphone :',
+    password: 'Votre mot de passe',
+    submit: 'Fermer le compte définitivement',
+    byProof: 'Prouver un numéro à la place',
+    proveTitle: 'Prouvez qu’un numéro est à vous',
+    proveLead: 'Dès que c’est prouvé, le compte est fermé et tout est supprimé.',
+    closed: (list) => `Votre compte est fermé. Supprimé : ${list}.`,
+    counts: {
+      numbers: (count) => plural(count, { one: '{n} numéro', other: '{n} numéros' }),
+      devices: (count) => plural(count, { one: '{n} appareil', other: '{n} appareils' }),
+      voicemails: (count) => plural(count, { one: '{n} message vocal', other: '{n} messages vocaux' }),
+      calls: (count) => plural(count, { one: '{n} appel', other: '{n} appels' }),
+    },
   },
   reach: {
     registered: 'Cet appareil sonnera',
@@ -263,6 +307,10 @@ export const fr: Texts = {
     delinkTitle: (number) => `Retirer le ${number} ?`,
     delinkLead: 'Ses appels ne sonneront plus ici. Désactivez aussi le renvoi sur le téléphone :',
     primaryStays: 'Le numéro principal peut partir une fois qu’un autre est devenu principal.',
+    lastStays: 'C’est votre seul numéro. Liez-en un autre avant de le retirer, ou fermez le compte :',
+    none: 'Votre compte n’a pas de numéro',
+    noneLead:
+      'Il est maintenant à quelqu’un d’autre. Liez-en un autre tant que vous êtes connecté : sans numéro, vous ne pourrez plus vous reconnecter.',
     forward: 'Renvoyer les appels ici',
     answerMode: 'Quand personne ne décroche',
     modes: {
@@ -373,6 +421,19 @@ export const fr: Texts = {
     signOutTitle: (name) => `Déconnecter ${name} ?`,
     signOutLead: 'Il cesse aussitôt de sonner et devra se reconnecter.',
     signedOut: (name) => `${name} a été déconnecté.`,
+    loggedIn: (when) => `connecté depuis ${when}`,
+    signOutOthers: 'Déconnecter tous les autres appareils',
+    signOutOthersTitle: 'Déconnecter tous les autres appareils ?',
+    signOutOthersLead: (count) =>
+      plural(count, {
+        one: '{n} appareil cesse aussitôt de sonner. Les softphones devront être configurés à nouveau.',
+        other: '{n} appareils cessent aussitôt de sonner. Les softphones devront être configurés à nouveau.',
+      }),
+    othersSignedOut: (count) =>
+      plural(count, {
+        one: '{n} autre appareil a été déconnecté.',
+        other: '{n} autres appareils ont été déconnectés.',
+      }),
     add: 'Ajouter un softphone',
     addLead: 'Toute application SIP ou tout téléphone de bureau standard peut sonner avec vous.',
     name: 'Nom du softphone',
@@ -527,6 +588,10 @@ export const fr: Texts = {
       `Les appels vers le ${number} ne sont plus renvoyés ici : l’opérateur a supprimé le renvoi. Ouvrez le numéro et activez-le de nouveau.`,
     'forwarding-failed': (number) =>
       `L’opérateur du ${number} n’a pas activé le renvoi. Ouvrez le numéro et réessayez, ou faites-le sur le téléphone.`,
+    'password-reset': (number) =>
+      `Un nouveau mot de passe a été choisi après que ${number} a été prouvé. Si ce n’était pas vous, choisissez-en un autre et déconnectez tous les autres appareils.`,
+    'session-revoked': (device) =>
+      `${device} a été déconnecté, car sa session était utilisée de deux endroits. Si vous ne savez pas pourquoi, changez le mot de passe.`,
     fallback: 'Il y a du nouveau sur votre compte.',
   },
   settings: {
@@ -538,6 +603,10 @@ export const fr: Texts = {
     primaryNumber: 'Numéro principal',
     devices: 'Appareils',
     devicesLead: 'Voir, déconnecter, ajouter un softphone',
+    password: 'Mot de passe',
+    passwordLead: 'Le changer',
+    close: 'Fermer le compte',
+    closeLead: 'Supprime tout',
     install: 'Installer l’application',
     installLead: 'Avec son icône et sa fenêtre, elle reste plus facilement ouverte et sonne plus sûrement.',
     installNow: 'Installer',
