@@ -1,16 +1,19 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LocalFabric } from '../fabric/index.ts';
 import { openStore, type Store } from '../store/index.ts';
+import { TestDatabase } from '../store/testing/index.ts';
 import { Notices } from './notices.ts';
 
 const weekMs = 7 * 24 * 3_600_000;
+let database: TestDatabase;
 let store: Store;
 let notices: Notices;
 let now: number;
 let announced: string[];
 
 beforeEach(async () => {
-  store = await openStore({ path: ':memory:' });
+  database = await TestDatabase.create({ memory: true });
+  store = await openStore(database.options);
   for (const id of ['ann', 'bob']) {
     await store.insertInto('accounts').values({ id, password_hash: 'x', created_at: 1 }).execute();
   }
@@ -21,7 +24,10 @@ beforeEach(async () => {
   notices = new Notices({ store, fabric, now: () => now });
 });
 
-afterEach(() => store.destroy());
+afterEach(async () => {
+  await store.destroy();
+  database.remove();
+});
 
 const tell = async (accountId: string, number: string) => {
   await notices.tellOnce(accountId, { code: 'carrier-voicemail', data: { number } }, weekMs);

@@ -6,10 +6,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LocalFabric } from '../fabric/index.ts';
 import { createLogger } from '../log.ts';
 import { openStore, type Store } from '../store/index.ts';
+import { TestDatabase } from '../store/testing/index.ts';
 import { Alerting, defaultGreetingFile } from './index.ts';
 import type { MessageNote } from './message-files.ts';
 
 let dataDir: string;
+let database: TestDatabase;
 let store: Store;
 let events: string[];
 let sms: string[];
@@ -18,7 +20,8 @@ let alerting: Alerting;
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'ringthrough-alerting-'));
-  store = await openStore({ path: ':memory:' });
+  database = await TestDatabase.create({ memory: true });
+  store = await openStore(database.options);
   events = [];
   sms = [];
   reachable = false;
@@ -40,6 +43,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await store.destroy();
+  database.remove();
   await rm(dataDir, { recursive: true });
 });
 

@@ -107,8 +107,9 @@ afterEach(async () => {
 });
 
 function launch(environment?: Record<string, string>): Server {
-  const url = database.url === undefined ? {} : { RINGTHROUGH_DATABASE_URL: database.url };
-  const server = new Server(folder, { ...url, ...environment });
+  const settings: Record<string, string> =
+    database.url === undefined ? {} : { RINGTHROUGH_DATABASE_URL: database.url };
+  const server = new Server(folder, { ...settings, ...environment });
   servers.push(server);
   return server;
 }

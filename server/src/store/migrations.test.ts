@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, Migrator, SqliteDialect } from 'kysely';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openStore, type Store } from './index.ts';
+import { constraintOf, openStore, type Store } from './index.ts';
 import { migrations } from './migrations/index.ts';
 import { NodeSqlite } from './node-sqlite.ts';
 
@@ -89,4 +89,47 @@ it('0003 to 0005: bindings go on, and all that hangs on devices stays', async ()
   ]);
   await store.deleteFrom('devices').where('id', '=', 'd1').execute();
   expect(await store.selectFrom('bindings').select('device_id').execute()).toEqual([{ device_id: 'd2' }]);
+});
+
+it('0006: numbers stay; an account with numbers has a primary, the oldest where there was none', async () => {
+  const path = await databaseOf('0005-device-identities');
+  const old = new DatabaseSync(path);
+  old.exec(`
+    insert into accounts values ('ann', 'hash', 1), ('bob', 'hash', 2), ('none', 'hash', 3);
+    insert into numbers values
+      ('+1', 'ann', 0, null, 'both', 10), ('+2', 'ann', 1, 'us', 'mca', 20),
+      ('+3', 'bob', 0, null, 'both', 40), ('+4', 'bob', 0, null, 'voicemail', 30);
+  `);
+  old.close();
+  store = await openStore({ path });
+  const rows = store
+    .selectFrom('numbers')
+    .select(['e164', 'account_id', 'is_primary', 'carrier_id', 'answer_mode']);
+  expect(await rows.orderBy('e164').execute()).toEqual([
+    { e164: '+1', account_id: 'ann', is_primary: 0, carrier_id: null, answer_mode: 'both' },
+    { e164: '+2', account_id: 'ann', is_primary: 1, carrier_id: 'us', answer_mode: 'mca' },
+    { e164: '+3', account_id: 'bob', is_primary: 0, carrier_id: null, answer_mode: 'both' },
+    { e164: '+4', account_id: 'bob', is_primary: 1, carrier_id: null, answer_mode: 'voicemail' },
+  ]);
+  const alone = store.deleteFrom('numbers').where('e164', '=', '+2').execute();
+  expect(constraintOf(await alone.catch((error: unknown) => error))).toBe('foreign-key');
+});
+
+it('a migration that cannot be finished has not begun: the data are as they were', async () => {
+  const path = await databaseOf('0005-device-identities');
+  const old = new DatabaseSync(path);
+  old.exec(`
+    insert into accounts values ('ann', 'hash', 1);
+    insert into numbers values ('+1', 'ann', 1, null, 'both', 10);
+    create table ruled_numbers (in_the_way text);
+  `);
+  const schema = () => old.prepare('select name, sql from sqlite_master order by name').all();
+  const before = schema();
+  await expect(openStore({ path })).rejects.toThrow(/already exists/);
+  expect(schema()).toEqual(before);
+  expect(old.prepare('select e164 from numbers').all()).toEqual([{ e164: '+1' }]);
+  old.exec('drop table ruled_numbers');
+  old.close();
+  store = await openStore({ path });
+  expect(await store.selectFrom('numbers').select('e164').execute()).toEqual([{ e164: '+1' }]);
 });

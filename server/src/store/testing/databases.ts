@@ -22,14 +22,15 @@ export class TestDatabase {
   /** As the configuration and the environment of a process have it. */
   readonly url: string | undefined;
 
-  private constructor(url: string | undefined) {
+  private constructor(url: string | undefined, path: string | undefined) {
     this.url = url;
-    this.options = url === undefined ? { path: join(this.folder, 'test.db') } : { url };
+    this.options = url === undefined ? { path: path ?? join(this.folder, 'test.db') } : { url };
   }
 
-  static async create(): Promise<TestDatabase> {
-    if (testDialect === 'sqlite') return new TestDatabase(undefined);
-    return new TestDatabase(await PostgresServer.shared(inject('postgres')).createDatabase());
+  /** @param memory SQLite need not be a file: its answers are there at once, but it can be opened once only */
+  static async create({ memory = false } = {}): Promise<TestDatabase> {
+    if (testDialect === 'sqlite') return new TestDatabase(undefined, memory ? ':memory:' : undefined);
+    return new TestDatabase(await PostgresServer.shared(inject('postgres')).createDatabase(), undefined);
   }
 
   /** The store on it is closed by then. */
