@@ -44,6 +44,7 @@ export class Accounts {
   readonly notices: Notices;
   readonly closing: Closing;
   readonly #store: Store;
+  readonly #fabric: Fabric;
   readonly #passwords: Passwords;
   readonly #now: () => number;
 
@@ -51,6 +52,7 @@ export class Accounts {
     const { store, fabric, argon2, numberlessKeptMs } = options;
     const now = options.now ?? Date.now;
     this.#store = store;
+    this.#fabric = fabric;
     this.#now = now;
     this.#passwords = new Passwords({ store, argon2, ...options.password });
     this.notices = new Notices({ store, fabric, now });
@@ -91,6 +93,7 @@ export class Accounts {
       const loser = await this.numbers.attach(trx, accountId, proved);
       return { loggedIn: await this.#enter(trx, accountId, request.device), loser };
     });
+    this.#fabric.publish('account.changed', { accountId });
     this.numbers.announceLoss(loser);
     return loggedIn;
   }

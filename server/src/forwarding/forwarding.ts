@@ -307,12 +307,14 @@ export class Forwarding {
   #view(carrier: Carrier, record: ForwardingRecord | undefined, pending: boolean): ForwardingView {
     const commands = forwardingCommands(carrier);
     const automatic = this.info(carrier).integrated;
+    // Before the record is made, too: the command is about to be.
+    const changing = pending || (automatic && !record);
     return {
       cNumber: carrier.cNumber,
       mode: automatic ? 'auto' : 'manual',
-      state: pending ? 'pending' : (record?.state ?? 'unknown'),
+      state: changing ? 'pending' : (record?.state ?? 'unknown'),
       source: record?.source ?? null,
-      error: pending ? null : (record?.error ?? null),
+      error: changing ? null : (record?.error ?? null),
       changedAt: record?.changed_at ?? null,
       noReplySeconds: record?.no_reply_seconds ?? null,
       noReplyChoices: automatic || commands.noReply !== null ? [...noReplyChoices] : [],

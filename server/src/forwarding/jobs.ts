@@ -43,22 +43,23 @@ export class ForwardingJobs {
   }
 
   /** Those whose time has come, oldest first. */
-  async due(store: Store, limit: number): Promise<ForwardingJob[]> {
+  async due(store: Store, now: number, limit: number): Promise<ForwardingJob[]> {
     return store
       .selectFrom('forwarding_jobs')
       .selectAll()
-      .where('next_attempt_at', '<=', this.#now())
+      .where('next_attempt_at', '<=', now)
       .orderBy('next_attempt_at')
       .orderBy('id')
       .limit(limit)
       .execute();
   }
 
-  /** Unix milliseconds; undefined: there is nothing to do. */
-  async nextAt(store: Store): Promise<number | undefined> {
+  /** When something is due after `now`; undefined: never. */
+  async nextAfter(store: Store, now: number): Promise<number | undefined> {
     const row = await store
       .selectFrom('forwarding_jobs')
       .select('next_attempt_at')
+      .where('next_attempt_at', '>', now)
       .orderBy('next_attempt_at')
       .limit(1)
       .executeTakeFirst();

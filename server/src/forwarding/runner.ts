@@ -74,15 +74,16 @@ export class ForwardingRunner {
     while (this.#again && !this.#closing.signal.aborted) {
       this.#again = false;
       try {
-        const due = await jobs.due(store, readAtOnce);
+        // One time for both: what becomes due in between is not overlooked.
+        const at = now();
+        const due = await jobs.due(store, at, readAtOnce);
         for (const job of due) {
           if (this.#busy.size >= parallel || this.#closing.signal.aborted) break;
           if (!this.#busy.has(job.number)) this.#begin(job);
         }
-        const next = await jobs.nextAt(store);
         // What is due and has to wait its turn is looked for when a turn ends.
-        const untilNext = next === undefined ? lookAgainMs : next - now();
-        delayMs = untilNext <= 0 ? lookAgainMs : Math.min(untilNext, lookAgainMs);
+        const next = await jobs.nextAfter(store, at);
+        delayMs = next === undefined ? lookAgainMs : Math.min(Math.max(next - now(), 0), lookAgainMs);
       } catch (error) {
         log.error({ err: error }, 'the commands to carriers cannot be read');
         delayMs = this.#options.firstRetryMs;
