@@ -123,7 +123,7 @@ export class SmppClient {
 
   #dial(): Promise<Socket> {
     const { host, port, tls, answerMs } = this.#options;
-    const socket = tls ? connectTls({ servername: host, ...tls(), host, port }) : connect({ host, port });
+    const socket = tls ? connectTls({ ...tls(), host, port }) : connect({ host, port });
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
     const timer = setTimeout(() => reject(new Error('no connection in time')), answerMs);
     socket.once(tls ? 'secureConnect' : 'connect', () => resolve(socket));
