@@ -22,13 +22,20 @@ const peers = [
     package: 'postgresql',
     without: 'the tests on PostgreSQL',
   },
+  { command: 'bearerbox', package: 'kannel', without: 'the tests of SMS with Kannel' },
+  {
+    command: 'perl-net-smpp',
+    probe: 'perl -MNet::SMPP -e 1',
+    package: 'libnet-smpp-perl',
+    without: 'the tests of SMS with an SMS centre in Perl',
+  },
   { command: 'openssl', package: 'openssl', without: 'the tests of TLS, and of DTLS with OpenSSL' },
 ];
 
 // Debian puts servers where only root's PATH leads.
 const searched = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
-const has = (command) =>
-  spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore', env: searched }).status === 0;
+const has = (command, probe = `command -v ${command}`) =>
+  spawnSync('sh', ['-c', probe], { stdio: 'ignore', env: searched }).status === 0;
 
 /** Root, or a sudo that asks for no password; otherwise nothing is installed. */
 function asRoot() {
@@ -43,7 +50,7 @@ function asRoot() {
  * without them.
  */
 export function installPeers() {
-  const missing = peers.filter((peer) => !has(peer.command));
+  const missing = peers.filter((peer) => !has(peer.command, peer.probe));
   const prefix = asRoot();
   if (missing.length > 0 && prefix && has('apt-get')) {
     const names = missing.flatMap((peer) => peer.package.split(' '));
@@ -56,7 +63,7 @@ export function installPeers() {
     apt(['update', '-q']);
     apt(['install', '-y', '-q', '--no-install-recommends', ...names]);
   }
-  const absent = peers.filter((peer) => !has(peer.command));
+  const absent = peers.filter((peer) => !has(peer.command, peer.probe));
   for (const peer of absent) {
     console.log(`Skipped: ${peer.without} (no ${peer.command}; install Debian's package ${peer.package}).`);
   }

@@ -10,7 +10,9 @@ type Peer =
   | 'linphonec'
   | 'sipsak'
   | 'svmap'
-  | 'tshark';
+  | 'tshark'
+  | 'bearerbox'
+  | 'perl-net-smpp';
 
 /**
  * Whether a real peer is on this machine. `npm test` installs them when it may; in CI a missing one is an error,
@@ -19,7 +21,8 @@ type Peer =
 export function hasPeer(command: Peer): boolean {
   // Debian puts servers where only root's PATH leads.
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
-  const found = spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore', env }).status === 0;
+  const probe = command === 'perl-net-smpp' ? 'perl -MNet::SMPP -e 1' : `command -v ${command}`;
+  const found = spawnSync('sh', ['-c', probe], { stdio: 'ignore', env }).status === 0;
   if (!found && process.env.CI) throw new Error(`${command} is missing; in CI no test is skipped`);
   return found;
 }

@@ -96,7 +96,10 @@ export class ServerProcess {
 async function configuration(folder: string, httpPort: number, options: ServerOptions): Promise<string> {
   const [sip, webrtc, gsm, uk] = await freeUdpPorts(4);
   const rtpMin = await freeUdpRange(rtpPortCount);
-  const sms = `sms: { url: ${JSON.stringify(`http://${host}:${httpPort}/lab/api/sms`)}, token: "demo-sms-token-0001" }`;
+  const smppPort = await freeTcpPort();
+  const overSmpp = `sms: { smpp: { host: ${host}, port: ${smppPort}, systemId: lab-gsm, password: demo } }`;
+  const token = 'demo-sms-token-0001';
+  const overHttp = `sms: { url: /lab/api/sms, token: ${token}, inboundToken: ${token} }`;
   return `dataDir: ${JSON.stringify(join(folder, 'data'))}
 http: { host: ${host}, port: ${httpPort} }
 sip: { host: ${host}, port: ${sip} }
@@ -104,10 +107,10 @@ media: { host: ${host}, webrtcPort: ${webrtc}, rtpPorts: { min: ${rtpMin}, max: 
 calls: { ringTimeoutSeconds: ${options.ringTimeoutSeconds} }
 carriers:
   - { id: lab-gsm, name: Lab GSM, country: US, family: gsm, prefixes: ["+1"], cNumber: "+14155559000",
-      trunks: [{ host: ${host}, port: ${gsm} }], ${sms} }
+      trunks: [{ host: ${host}, port: ${gsm} }], ${overSmpp} }
   - { id: lab-mobile-uk, name: Lab Mobile UK, country: GB, family: gsm, prefixes: ["+44"], cNumber: "+447700900999",
-      trunks: [{ host: ${host}, port: ${uk} }], ${sms} }
-lab: { enabled: true }
+      trunks: [{ host: ${host}, port: ${uk} }], ${overHttp} }
+lab: { enabled: true, smppPort: ${smppPort} }
 `;
 }
 
