@@ -77,7 +77,7 @@ test('a call from its arrival to its end', async () => {
   await records.open(arrival('c1'));
   expect(await records.history('ann', { limit: 10 })).toEqual([]);
   await records.answered('c1', at + 2, 'd1');
-  await records.close('c1', summary(), { carrier: report('pcma'), client: report('opus') });
+  await records.close('c1', summary(), { carrier: report('PCMA'), client: report('opus') });
   expect(await records.history('ann', { limit: 10 })).toMatchObject([
     {
       id: 'c1',
@@ -89,7 +89,7 @@ test('a call from its arrival to its end', async () => {
       endedAt: at + 60_000,
       outcome: 'answered',
       device: { id: 'd1', name: 'Laptop' },
-      trunkCodec: 'pcma',
+      trunkCodec: 'PCMA',
       clientCodec: 'opus',
       quality: { carrier: { jitterMs: 1.5, packetsReceived: 2 }, client: { packetsSent: 1 } },
     },

@@ -1,4 +1,5 @@
 export type { StoreDialect } from './backend.ts';
+export { copyStore } from './copy-store.ts';
 export { DataInUseError, lockDataDir } from './data-lock.ts';
 export type {
   AnswerMode,
