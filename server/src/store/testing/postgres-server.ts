@@ -99,7 +99,7 @@ export class PostgresServer {
     const options = [
       `listen_addresses=127.0.0.1`,
       `unix_socket_directories=${this.folder}`,
-      'max_connections=60',
+      'max_connections=300',
       // What is written survives the end of any process; the loss of power is nothing that a test can show.
       'fsync=off',
       'log_min_messages=fatal',
