@@ -111,7 +111,7 @@ export class Lab {
       ...{ hub, carriers, handsets, messages: this.#messages },
       snapshot: state?.smsParts,
     });
-    this.#scenarios = new Scenarios(this, { handsets, carriers });
+    this.#scenarios = new Scenarios(this, { handsets, carriers, messages: this.#messages });
   }
 
   /** Opens the ports. @throws ListenError of `@ringthrough/sip`, or SmppListenError, when one is taken. */

@@ -1,6 +1,7 @@
 import type { DialResult } from '../src/lab.ts';
 import type { LadderEntry } from '../src/ladder.ts';
-import type { Coverage, RedirectionHeaders } from '../src/model/types.ts';
+import type { CarrierCondition, Coverage, RedirectionHeaders } from '../src/model/types.ts';
+import type { ScenarioView } from '../src/parts/scenarios.ts';
 
 /** An answer of the lab that is no success, in words for the person. */
 export class ApiError extends Error {}
@@ -45,18 +46,25 @@ export const api = {
     url.searchParams.set('handset', number);
     return url.href;
   },
-  dial: (number: string, typed: string) =>
-    ask<DialResult>('POST', handset(number, 'dial'), { number: typed }),
+  /** `ringMs`: a missed call, hung up when it has rung for so long. */
+  dial: (number: string, typed: string, ringMs?: number) =>
+    ask<DialResult>('POST', handset(number, 'dial'), {
+      number: typed,
+      ...(ringMs === undefined ? {} : { ringMs }),
+    }),
   answer: (number: string) => ask('POST', handset(number, 'answer')),
   hangUp: (number: string) => ask('POST', handset(number, 'hangup')),
   pressKey: (number: string, key: string) => ask('POST', handset(number, 'keys'), { keys: key }),
   speak: (number: string, speech: { prompt: string } | { toneHz: number; durationMs: number }) =>
     ask<{ durationMs: number }>('POST', handset(number, 'speak'), speech),
   setCoverage: (number: string, coverage: Coverage) => ask('PUT', handset(number, 'coverage'), { coverage }),
+  sendSms: (number: string, to: string, text: string) => ask('POST', handset(number, 'sms'), { to, text }),
+  setCarrierVoicemail: (number: string, on: boolean) => ask('PUT', handset(number, 'voicemail'), { on }),
   clearInbox: (number: string) => ask('DELETE', handset(number, 'inbox')),
-  setRedirection: (carrierId: string, redirection: RedirectionHeaders) =>
-    ask('PATCH', `/carriers/${encodeURIComponent(carrierId)}`, { redirection }),
+  setCarrier: (carrierId: string, change: { redirection?: RedirectionHeaders } & Partial<CarrierCondition>) =>
+    ask('PATCH', `/carriers/${encodeURIComponent(carrierId)}`, change),
   ladder: (callId: string) => ask<LadderEntry[]>('GET', `/calls/${callId}/ladder`),
-  loadScenario: (name: string) =>
-    ask<{ title: string; hint: string }>('POST', `/scenarios/${encodeURIComponent(name)}`),
+  ladderFile: (callId: string, kind: 'txt' | 'pcap') => `${base}/calls/${callId}/ladder.${kind}`,
+  scenarios: () => ask<ScenarioView[]>('GET', '/scenarios'),
+  loadScenario: (name: string) => ask<ScenarioView>('POST', `/scenarios/${encodeURIComponent(name)}`),
 };

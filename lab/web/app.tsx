@@ -1,27 +1,28 @@
-import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { HandsetView } from '../src/views.ts';
 import { api } from './api.ts';
-import { LadderCard } from './ladder-card.tsx';
+import { CarrierTabs } from './carrier-tabs.tsx';
+import { parseHandOver } from './hand-over.ts';
 import { Phone } from './phone.tsx';
 import { PhoneTabs } from './phone-tabs.tsx';
+import { ScenarioPicker } from './scenario-picker.tsx';
 import { Steps } from './steps.tsx';
-import { act, connected, notice, snapshot } from './store.ts';
+import { act, connected, notice, shownHandset, shownNumber, snapshot, take } from './store.ts';
+import { WatchCard } from './watch-card.tsx';
 
-/** The whole page: what to do, the phones, and the ladder of the call. */
+/** The whole page: what to do, the phones of each carrier, and what can be watched. */
 export function App() {
-  const shown = useSignal<string | undefined>(undefined);
-  useEffect(loadScenarioOfUrl, []);
+  useEffect(followUrl, []);
   const current = snapshot.value;
-  if (current === undefined) {
+  const shown = shownHandset.value;
+  if (current === undefined || shown === undefined) {
     return (
       <p class="loading">
         {connected.value ? 'Opening the lab …' : 'The lab does not answer. Is the server running?'}
       </p>
     );
   }
-  const handsets = inPairs(current.handsets);
-  const selected = handsets.find((one) => one.number === shown.value) ?? handsets[0];
+  const carrier = current.carriers.find(({ id }) => id === shown.carrierId);
+  const here = current.handsets.filter(({ carrierId }) => carrierId === shown.carrierId);
   return (
     <>
       <Header />
@@ -29,23 +30,31 @@ export function App() {
         <Steps />
         <Notice />
         <div class="bench">
-          <section class="phones" aria-label="Handsets">
-            <PhoneTabs
-              handsets={handsets}
-              selected={selected}
-              onSelect={(number) => (shown.value = number)}
-            />
-            {handsets.map((handset) => (
-              <Phone
-                key={handset.number}
-                handset={handset}
-                carriers={current.carriers}
-                handsets={handsets}
-                selected={handset === selected}
+          <div class="left">
+            <CarrierTabs carriers={current.carriers} handsets={current.handsets} shown={shown} />
+            <section
+              class="phones"
+              id="carriers-panel"
+              role="tabpanel"
+              aria-labelledby={`carriers-tab-${shown.carrierId}`}
+            >
+              <PhoneTabs
+                handsets={here}
+                selected={shown}
+                onSelect={(number) => (shownNumber.value = number)}
               />
-            ))}
-          </section>
-          <LadderCard />
+              {here.map((handset) => (
+                <Phone
+                  key={handset.number}
+                  handset={handset}
+                  carrier={carrier}
+                  handsets={current.handsets}
+                  selected={handset.number === shown.number}
+                />
+              ))}
+            </section>
+          </div>
+          <WatchCard />
         </div>
       </main>
     </>
@@ -61,8 +70,9 @@ function Header() {
       <img src={`${import.meta.env.BASE_URL}icon.svg`} alt="" width="36" height="36" />
       <div class="grow">
         <h1>Lab</h1>
-        <p class="soft small tagline">A phone company in a box: SIMs, switches and an SMS centre.</p>
+        <p class="soft small tagline">Phone companies in a box: SIMs, switches and SMS centres.</p>
       </div>
+      <ScenarioPicker />
       <a class="button quiet" href="/" target="_blank" rel="noopener">
         Open the client
       </a>
@@ -81,15 +91,14 @@ function Notice() {
   );
 }
 
-/** Own SIM and caller side by side, carrier by carrier. */
-function inPairs(handsets: readonly HandsetView[]): HandsetView[] {
-  const own = handsets.filter((one) => one.role === 'own');
-  const callers = handsets.filter((one) => one.role === 'caller');
-  const pairs = own.flatMap((one, index) => [one, ...callers.slice(index, index + 1)]);
-  return [...pairs, ...callers.slice(own.length)];
+function followUrl(): () => void {
+  loadScenarioOfUrl();
+  takeOverFromUrl();
+  addEventListener('hashchange', takeOverFromUrl);
+  return () => removeEventListener('hashchange', takeOverFromUrl);
 }
 
-/** `/lab/?scenario=no-coverage` puts the lab into that position once. */
+/** `/lab/?scenario=no-coverage` puts the lab into that state once. */
 function loadScenarioOfUrl(): void {
   const url = new URL(location.href);
   const name = url.searchParams.get('scenario');
@@ -100,5 +109,15 @@ function loadScenarioOfUrl(): void {
   });
   // A reload later must not switch the handsets again.
   url.searchParams.delete('scenario');
+  history.replaceState(null, '', url);
+}
+
+/** `/lab/#dial=…` and `/lab/#sms=…`: once as well. */
+function takeOverFromUrl(): void {
+  const wish = parseHandOver(location.hash);
+  if (wish === undefined) return;
+  take(wish);
+  const url = new URL(location.href);
+  url.hash = '';
   history.replaceState(null, '', url);
 }

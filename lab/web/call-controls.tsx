@@ -8,7 +8,7 @@ import { PhoneIcon } from './phone-icon.tsx';
 import { act, notice, snapshot } from './store.ts';
 
 /** Answer, hang up, speak and listen, in the phone that has a call. */
-export function CallControls({ handset }: { handset: HandsetView }) {
+export function CallControls({ handset, pressed }: { handset: HandsetView; pressed: string }) {
   const { call, number } = handset;
   if (call === null) return null;
   const ringing = handset.state === 'ringing';
@@ -35,6 +35,11 @@ export function CallControls({ handset }: { handset: HandsetView }) {
           <PhoneIcon />
         </button>
       </div>
+      {pressed !== '' && (
+        <p class="small soft">
+          Keys pressed: <span class="num">{pressed}</span>
+        </p>
+      )}
       {!ringing && <Speech key={call.id} callId={call.id} number={number} active={call.state === 'active'} />}
     </div>
   );

@@ -4,6 +4,7 @@ import { duration, formatNumber, offset } from './format.ts';
 it.each([
   ['+14155550101', '+1 415 555 0101'],
   ['+447700900123', '+44 7700 900123'],
+  ['+491713920011', '+49 171 3920011'],
   ['+49301234', '+49301234'],
 ])('shows %s as %s', (number, shown) => {
   expect(formatNumber(number)).toBe(shown);

@@ -4,6 +4,8 @@ export function formatNumber(number: string): string {
   if (american !== null) return `+1 ${american[1]} ${american[2]} ${american[3]}`;
   const british = /^\+44(\d{4})(\d{6})$/.exec(number);
   if (british !== null) return `+44 ${british[1]} ${british[2]}`;
+  const german = /^\+49(\d{3})(\d{7,8})$/.exec(number);
+  if (german !== null) return `+49 ${german[1]} ${german[2]}`;
   return number;
 }
 

@@ -1,14 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { LadderEntry } from '../src/ladder.ts';
-import type { RedirectionHeaders } from '../src/model/types.ts';
 import type { CallView } from '../src/views.ts';
 import { api } from './api.ts';
 import { clockTime, duration, formatNumber, offset } from './format.ts';
 import { Ladder, nameOf } from './ladder.tsx';
-import { act, chooseCall, chosenCall, shownCall, shownLadder, snapshot } from './store.ts';
+import { chooseCall, chosenCall, shownCall, shownLadder, snapshot } from './store.ts';
 
-/** The ladder of one call, the chosen message, and how the trunks tell the called number. */
+/** The ladder of one call and the chosen message. */
 export function LadderCard() {
   const call = shownCall.value;
   const entries = shownLadder.value;
@@ -24,6 +23,7 @@ export function LadderCard() {
       <div class="ladder-head">
         <h2>Ladder</h2>
         <CallPicker />
+        {call !== undefined && <Files call={call} />}
       </div>
       {call === undefined ? (
         <p class="soft empty">
@@ -42,7 +42,6 @@ export function LadderCard() {
           <Detail entry={read} startedAt={call.startedAt} />
         </>
       )}
-      <Trunks />
     </section>
   );
 }
@@ -65,6 +64,20 @@ function CallPicker() {
         </option>
       ))}
     </select>
+  );
+}
+
+/** To take the ladder away. */
+function Files({ call: { id } }: { call: CallView }) {
+  return (
+    <p class="files small">
+      <a href={api.ladderFile(id, 'txt')} target="_blank" rel="noopener">
+        Text
+      </a>{' '}
+      <a href={api.ladderFile(id, 'pcap')} download>
+        PCAP
+      </a>
+    </p>
   );
 }
 
@@ -104,43 +117,5 @@ function Detail({ entry, startedAt }: { entry: LadderEntry | undefined; startedA
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long messages scroll, and the keyboard must reach them */}
       <pre tabIndex={0}>{entry.detail.trimEnd()}</pre>
     </div>
-  );
-}
-
-const redirections: ReadonlyArray<{ value: RedirectionHeaders; label: string }> = [
-  { value: 'diversion', label: 'Diversion' },
-  { value: 'history-info', label: 'History-Info' },
-  { value: 'both', label: 'both' },
-  { value: 'none', label: 'neither' },
-];
-
-function Trunks() {
-  return (
-    <details class="trunks">
-      <summary>How the trunks tell the called number</summary>
-      {(snapshot.value?.carriers ?? []).map((carrier) => (
-        <label key={carrier.id}>
-          <span>
-            {carrier.name}{' '}
-            <span class="soft small num">
-              {carrier.sip.host}:{carrier.sip.port}
-            </span>
-          </span>
-          <select
-            value={carrier.redirection}
-            onChange={(event) => {
-              const redirection = event.currentTarget.value as RedirectionHeaders;
-              void act(() => api.setRedirection(carrier.id, redirection));
-            }}
-          >
-            {redirections.map(({ value, label }) => (
-              <option key={value} value={value}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-      ))}
-    </details>
   );
 }

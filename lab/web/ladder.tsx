@@ -159,7 +159,7 @@ function Row({ entry, y, from, to, columnWidth, time, picked, onPick, onPoint }:
       role="button"
       tabIndex={0}
       aria-pressed={picked}
-      aria-label={`${time}: ${entry.label}, ${nameOf(entry.from)}${isNote ? '' : ` to ${nameOf(entry.to)}`}`}
+      aria-label={`${time} ${entry.label}, ${nameOf(entry.from)}${isNote ? '' : ` to ${nameOf(entry.to)}`}`}
       onClick={onPick}
       onKeyDown={pick}
       onMouseEnter={() => onPoint(true)}
@@ -170,7 +170,7 @@ function Row({ entry, y, from, to, columnWidth, time, picked, onPick, onPoint }:
       <rect class="row-back" x="0" y={y - rowHeight / 2} width="100%" height={rowHeight} rx="8" />
       <text class="time" x={timeWidth - 6} y={y + 6}>
         {time}
-      </text>
+      </text>{' '}
       {isNote ? (
         <>
           <rect class="note" x={from - noteWidth / 2} y={y - 11} width={noteWidth} height="23" rx="7" />

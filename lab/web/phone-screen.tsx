@@ -1,9 +1,8 @@
-import { useSignal } from '@preact/signals';
 import type { Coverage } from '../src/model/types.ts';
 import type { HandsetView } from '../src/views.ts';
-import { api } from './api.ts';
-import { formatNumber, shortTime } from './format.ts';
-import { act } from './store.ts';
+import { duration, formatNumber, shortTime } from './format.ts';
+import { SmsList } from './sms-app.tsx';
+import { SmsText } from './sms-text.tsx';
 
 const signalText: Readonly<Record<Coverage, string>> = {
   covered: 'In coverage',
@@ -13,36 +12,35 @@ const signalText: Readonly<Record<Coverage, string>> = {
   off: 'Switched off',
 };
 
-/** What the phone shows: its call, the answer to a code, the newest SMS, or nothing. */
-export function PhoneScreen({ handset, carrierName }: { handset: HandsetView; carrierName: string }) {
-  const showInbox = useSignal(false);
-  const { coverage, inbox, call } = handset;
+interface Props {
+  handset: HandsetView;
+  carrierName: string;
+  showsSms: boolean;
+}
+
+/** What the handset's own screen shows: the call, an answer of the network, or messages. */
+export function PhoneScreen({ handset, carrierName, showsSms }: Props) {
+  const { coverage, call } = handset;
   return (
-    <div class={`screen ${coverage}`}>
+    <section class={`screen ${coverage}`} aria-label={`Screen of ${handset.owner}`}>
       <div class="status">
         <SignalBars coverage={coverage} />
         <span class="grow">{coverage === 'covered' ? carrierName : signalText[coverage]}</span>
-        {inbox.length > 0 && coverage !== 'off' && (
-          <button
-            type="button"
-            class="inbox-button"
-            aria-expanded={showInbox.value}
-            onClick={() => (showInbox.value = !showInbox.value)}
-          >
-            {showInbox.value ? 'Close' : `SMS ${inbox.length}`}
-          </button>
+        {handset.waitingSms > 0 && (
+          <span title="Kept by the SMS centre">{handset.waitingSms} SMS waiting</span>
         )}
       </div>
-      <div class="content" aria-live="polite">
-        {coverage === 'off' ? null : showInbox.value && inbox.length > 0 ? (
-          <Inbox handset={handset} />
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long messages scroll, and the keyboard must reach them */}
+      <div class="content" aria-live="polite" tabIndex={0}>
+        {coverage === 'off' ? null : showsSms ? (
+          <SmsList handset={handset} />
         ) : call !== null ? (
           <CallPicture handset={handset} />
         ) : (
           <Idle handset={handset} />
         )}
       </div>
-    </div>
+    </section>
   );
 }
 
@@ -64,8 +62,9 @@ function CallPicture({ handset }: { handset: HandsetView }) {
 }
 
 function Idle({ handset }: { handset: HandsetView }) {
-  const { screen, inbox } = handset;
+  const { screen, inbox, carrierVoicemail } = handset;
   const [newest] = inbox;
+  const [voicemail] = carrierVoicemail.messages;
   if (screen !== null) {
     return (
       <div class="message">
@@ -76,30 +75,23 @@ function Idle({ handset }: { handset: HandsetView }) {
       </div>
     );
   }
-  if (newest !== undefined) return <Sms from={newest.from} text={newest.text} at={newest.deliveredAt} />;
-  return <p class="soft idle">{handset.role === 'own' ? 'No messages' : 'Ready to call'}</p>;
-}
-
-function Sms({ from, text, at }: { from: string; text: string; at: number }) {
-  return (
-    <div class="sms">
-      <p class="small soft">
-        {formatNumber(from)} · {shortTime(at)}
-      </p>
-      <p>{text}</p>
-    </div>
-  );
-}
-
-function Inbox({ handset }: { handset: HandsetView }) {
   return (
     <>
-      {handset.inbox.map((sms) => (
-        <Sms key={sms.id} from={sms.from} text={sms.text} at={sms.deliveredAt} />
-      ))}
-      <button type="button" class="link" onClick={() => void act(() => api.clearInbox(handset.number))}>
-        Delete all
-      </button>
+      {voicemail !== undefined && (
+        <p class="voicemail small">
+          Carrier’s voicemail: {formatNumber(voicemail.from)}, {duration(voicemail.durationMs)}
+        </p>
+      )}
+      {newest !== undefined ? (
+        <div class="sms">
+          <p class="small soft">
+            {formatNumber(newest.from)} · {shortTime(newest.deliveredAt)}
+          </p>
+          <SmsText text={newest.text} />
+        </div>
+      ) : (
+        <p class="soft idle">{handset.role === 'own' ? 'No messages' : 'Ready to call'}</p>
+      )}
     </>
   );
 }

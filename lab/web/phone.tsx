@@ -4,38 +4,52 @@ import type { Coverage } from '../src/model/types.ts';
 import type { CarrierView, HandsetView } from '../src/views.ts';
 import { api } from './api.ts';
 import { CallControls } from './call-controls.tsx';
+import { Dialler } from './dialler.tsx';
 import { formatNumber } from './format.ts';
 import { Keypad } from './keypad.tsx';
-import { PhoneIcon } from './phone-icon.tsx';
 import { PhoneScreen } from './phone-screen.tsx';
-import { act } from './store.ts';
+import { SmsForm } from './sms-app.tsx';
+import { act, handOver } from './store.ts';
 
 interface Props {
   handset: HandsetView;
-  carriers: readonly CarrierView[];
+  carrier: CarrierView | undefined;
   handsets: readonly HandsetView[];
-  /** Shown where there is room for one phone only. */
+  /** Shown where there is room for one phone only, and the one that links hand things to. */
   selected: boolean;
 }
 
 /** One handset with its SIM. */
-export function Phone({ handset, carriers, handsets, selected }: Props) {
+export function Phone({ handset, carrier, handsets, selected }: Props) {
   const typed = useSignal('');
-  const carrier = carriers.find((one) => one.id === handset.carrierId);
+  const pressed = useSignal('');
+  const showsSms = useSignal(false);
+  const smsTo = useSignal('');
+  const smsText = useSignal('');
   const { number, call } = handset;
   useEffect(() => {
     typed.value = '';
+    pressed.value = '';
+    // A call comes before everything else.
+    if (call !== null) showsSms.value = false;
   }, [call?.id]);
-  const dial = () => {
-    if (typed.value === '') return;
-    void act(async () => {
-      const result = await api.dial(number, typed.value);
-      if (result.kind === 'service') typed.value = '';
-    });
-  };
+  const wish = handOver.value;
+  useEffect(() => {
+    if (wish === undefined || !(wish.handset === number || (wish.handset === undefined && selected))) return;
+    showsSms.value = wish.kind === 'sms';
+    if (wish.kind === 'dial') typed.value = wish.text;
+    else {
+      smsTo.value = wish.to;
+      smsText.value = wish.text;
+    }
+    handOver.value = undefined;
+  }, [wish, selected]);
   const press = (key: string) => {
-    typed.value += key;
-    if (call !== null && call.state !== 'setup') void act(() => api.pressKey(number, key));
+    if (call === null) typed.value += key;
+    else if (call.state !== 'setup') {
+      pressed.value += key;
+      void act(() => api.pressKey(number, key));
+    }
   };
   return (
     <article class={`phone ${selected ? 'selected' : ''} ${handset.state}`} aria-label={handset.owner}>
@@ -43,84 +57,38 @@ export function Phone({ handset, carriers, handsets, selected }: Props) {
         <h2>{handset.owner}</h2>
         <p class="soft small num">{formatNumber(number)}</p>
       </header>
-      <PhoneScreen handset={handset} carrierName={carrier?.name ?? ''} />
-      {call === null ? (
-        <form
-          class="dialler"
-          onSubmit={(event) => {
-            event.preventDefault();
-            dial();
-          }}
-        >
-          <Suggestions
-            handset={handset}
-            carrier={carrier}
-            handsets={handsets}
-            onPick={(text) => (typed.value = text)}
-          />
-          <div class="entry">
-            <input
-              type="text"
-              inputMode="tel"
-              autocomplete="off"
-              spellcheck={false}
-              maxLength={64}
-              placeholder="Number or code"
-              aria-label={`Number or code to dial on ${handset.owner}`}
-              value={typed.value}
-              onInput={(event) => (typed.value = event.currentTarget.value)}
-            />
-            <button type="submit" class="round call" aria-label="Dial" disabled={typed.value === ''}>
-              <PhoneIcon />
-            </button>
-          </div>
-        </form>
+      <PhoneScreen handset={handset} carrierName={carrier?.name ?? ''} showsSms={showsSms.value} />
+      <fieldset class="apps" aria-label={`On ${handset.owner}`}>
+        <button type="button" aria-pressed={!showsSms.value} onClick={() => (showsSms.value = false)}>
+          Phone
+        </button>
+        <button type="button" aria-pressed={showsSms.value} onClick={() => (showsSms.value = true)}>
+          SMS{handset.inbox.length > 0 && ` · ${handset.inbox.length}`}
+        </button>
+      </fieldset>
+      {showsSms.value ? (
+        <SmsForm handset={handset} carrier={carrier} handsets={handsets} to={smsTo} text={smsText} />
+      ) : call === null ? (
+        <Dialler handset={handset} carrier={carrier} handsets={handsets} typed={typed} />
       ) : (
-        <CallControls handset={handset} />
+        <CallControls handset={handset} pressed={pressed.value} />
       )}
-      <details class="keys">
-        <summary>Keypad</summary>
-        <Keypad onPress={press} />
-      </details>
+      {!showsSms.value && (
+        <details class="keys" open={call?.direction === 'incoming' && call.state === 'active'}>
+          <summary>Keypad</summary>
+          <Keypad onPress={press} />
+        </details>
+      )}
       <CoverageSwitch handset={handset} />
     </article>
-  );
-}
-
-interface SuggestionProps {
-  handset: HandsetView;
-  carrier: CarrierView | undefined;
-  handsets: readonly HandsetView[];
-  onPick: (text: string) => void;
-}
-
-/** What people will want to dial, so that nobody has to copy it. */
-function Suggestions({ handset, carrier, handsets, onPick }: SuggestionProps) {
-  const codes =
-    carrier === undefined
-      ? []
-      : [
-          { text: `**004*${carrier.cNumber}#`, label: 'Forward' },
-          { text: '*#004#', label: 'Status' },
-          { text: '##004#', label: 'Stop' },
-        ];
-  const numbers = handsets
-    .filter((one) => one.role === 'own' && one !== handset)
-    .map((one) => ({ text: one.number, label: one.owner }));
-  return (
-    <fieldset class="suggestions" aria-label="Fill in">
-      {(handset.role === 'own' ? codes : numbers).map(({ text, label }) => (
-        <button type="button" class="chip" key={text} title={text} onClick={() => onPick(text)}>
-          {label}
-        </button>
-      ))}
-    </fieldset>
   );
 }
 
 const coverages: ReadonlyArray<{ value: Coverage; label: string }> = [
   { value: 'covered', label: 'In coverage' },
   { value: 'no-coverage', label: 'No coverage' },
+  { value: 'roaming-off', label: 'Roaming off' },
+  { value: 'sim-out', label: 'SIM out' },
   { value: 'off', label: 'Off' },
 ];
 

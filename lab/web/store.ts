@@ -1,12 +1,15 @@
 import { computed, signal } from '@preact/signals';
 import type { LadderEntry } from '../src/ladder.ts';
+import type { SmsRecord } from '../src/model/sms-centre.ts';
 import type { CallView, CarrierView, HandsetView } from '../src/views.ts';
 import { ApiError, api } from './api.ts';
+import type { HandOver } from './hand-over.ts';
 
 interface Snapshot {
   carriers: CarrierView[];
   handsets: HandsetView[];
   calls: CallView[];
+  sms: SmsRecord[];
 }
 
 /** The lab as the server told last; `undefined` until it has. */
@@ -14,6 +17,15 @@ export const snapshot = signal<Snapshot | undefined>(undefined);
 export const connected = signal(true);
 /** One sentence for the person, shown until the next action. */
 export const notice = signal<{ kind: 'error' | 'hint'; text: string } | undefined>(undefined);
+
+/** The handset that is shown where there is room for one, and whose carrier is open. */
+export const shownNumber = signal<string | undefined>(undefined);
+export const shownHandset = computed(() => {
+  const handsets = snapshot.value?.handsets ?? [];
+  return handsets.find((one) => one.number === shownNumber.value) ?? handsets[0];
+});
+/** What a link asked a handset to do, until the handset has taken it over. */
+export const handOver = signal<HandOver | undefined>(undefined);
 
 /** The call whose ladder is chosen; `undefined` follows the newest. */
 export const chosenCall = signal<string | undefined>(undefined);
@@ -30,15 +42,23 @@ export const shownLadder = computed(() => {
   return call === undefined ? [] : (ladders.value.get(call.id) ?? []);
 });
 
-/** Runs an action of the person and says what went wrong, if it did. */
-export async function act(action: () => Promise<unknown>): Promise<void> {
+/** Runs an action of the person and says what went wrong, if it did. @returns whether it went well */
+export async function act(action: () => Promise<unknown>): Promise<boolean> {
   notice.value = undefined;
   try {
     await action();
+    return true;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     notice.value = { kind: 'error', text: error.message };
+    return false;
   }
+}
+
+/** A link handed something to a handset: the one it names, or the one that is shown. */
+export function take(wish: HandOver): void {
+  if (wish.handset !== undefined) shownNumber.value = wish.handset;
+  handOver.value = wish;
 }
 
 /** Follows the lab for as long as the page is open; the browser connects again by itself. */

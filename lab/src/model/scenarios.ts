@@ -31,8 +31,11 @@ export interface Scenario {
   backAfterMs?: number;
   sms?: CarrierCondition['sms'];
   provisioning?: CarrierCondition['provisioning'];
+  trunk?: CarrierCondition['trunk'];
   /** The trunks tell nothing of forwardings. */
   redirection?: 'none';
+  /** Every SMS and voicemail message of the lab is gone. */
+  forgetsMessages?: boolean;
 }
 
 const ringthrough: ForwardingPlan = { kind: 'ringthrough', noReplySeconds: 20 };
@@ -44,6 +47,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'In coverage',
     hint: 'Sign up in the client with a number of the lab; the code arrives on its handset here.',
     forwarding: none,
+    forgetsMessages: true,
   },
   {
     name: 'forwarded',
@@ -138,16 +142,24 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'sms-down',
     title: 'SMS centre out of order',
-    hint: 'No SMS gets through. Put the SMS centre in order again under its carrier, and they arrive.',
+    hint: 'No SMS gets through. Put the SMS centre in order again under Carriers, and they arrive.',
     forwarding: ringthrough,
     sms: 'down',
   },
   {
     name: 'sms-throttled',
     title: 'SMS centre has too much to do',
-    hint: 'The SMS centres refuse every message for now. Put them in order again under their carrier.',
+    hint: 'The SMS centres refuse every message for now. Put them in order again under Carriers.',
     forwarding: ringthrough,
     sms: 'throttled',
+  },
+  {
+    name: 'trunk-down',
+    title: 'Line to Ringthrough cut',
+    hint: 'Nothing passes between the switches and Ringthrough. Put the lines in order again under Carriers.',
+    coverage: 'no-coverage',
+    forwarding: ringthrough,
+    trunk: 'down',
   },
   {
     name: 'provisioning-down',

@@ -42,8 +42,10 @@ async function arrives(from = caller, to = own) {
 const sms = (id: string, to = own) => ({ id, from: 'Ringthrough', to, text: 'You missed a call.' });
 
 describe('calls', () => {
-  it('fresh: ring, and end where nobody answers', () => {
+  it('fresh: ring, and end where nobody answers; no message is left', () => {
+    lab.sendSms(caller, own, 'Hello');
     lab.loadScenario('fresh');
+    expect([lab.sms(), lab.handset(own).inbox]).toEqual([[], []]);
     lab.dial(caller, own);
     expect(lab.handset(own).state).toBe('ringing');
     lab.hangUp(own);
@@ -143,6 +145,18 @@ describe('calls', () => {
     lab.dial(caller, own);
     expect(lab.handset(own).state).toBe('ringing');
   });
+});
+
+it('trunk-down: nothing arrives, until the line is there again', async () => {
+  lab.loadScenario('trunk-down');
+  const incoming = farEnd.nextCall();
+  lab.dial(caller, own);
+  expect(theCall()).toMatchObject({ state: 'setup', destination: 'trunk' });
+  expect(farEnd.calls).toBe(0);
+  lab.setCondition('lab-gsm', { trunk: 'up' });
+  // The INVITE is sent again (RFC 3261 section 17.1.1.2).
+  const { session } = await incoming;
+  session.reject(486);
 });
 
 describe('SMS', () => {

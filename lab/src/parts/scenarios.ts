@@ -51,6 +51,7 @@ export class Scenarios {
     this.#hangUpAll();
     for (const { options } of this.#carriers.all()) this.#setCarrier(options.id, scenario);
     this.#setCallers();
+    for (const handset of this.#handsets.all()) handset.screen = undefined;
     if (scenario.forgetsMessages === true) this.#forget();
     const own = this.#own();
     // Covered first: what happens to a handset may need its network.
@@ -77,8 +78,8 @@ export class Scenarios {
     for (const handset of this.#handsets.all()) handset.voicemails = [];
   }
 
-  #setCarrier(id: string, { sms = 'up', provisioning = 'up', redirection }: Scenario): void {
-    this.#carriers.setCondition(id, { sms, provisioning, trunk: 'up' });
+  #setCarrier(id: string, { sms = 'up', provisioning = 'up', trunk = 'up', redirection }: Scenario): void {
+    this.#carriers.setCondition(id, { sms, provisioning, trunk });
     this.#carriers.setRedirection(id, redirection ?? this.#carriers.find(id).options.redirection);
   }
 
