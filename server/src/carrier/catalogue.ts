@@ -29,7 +29,7 @@ export class CarrierCatalogue {
   #carriers: readonly Carrier[] = [];
   #byId: ReadonlyMap<string, Carrier> = new Map();
   #byCNumber: ReadonlyMap<string, Carrier> = new Map();
-  #numbers: NumberIndex = numberIndex([]);
+  #numbers: NumberIndex<Carrier> = numberIndex<Carrier>([]);
 
   /** @param carriers of the configuration */
   constructor(carriers: readonly Carrier[], portability?: Portability) {

@@ -4,25 +4,30 @@ import {
   isSupportedCountry,
   parsePhoneNumberFromString,
 } from 'libphonenumber-js/max';
-import type { Carrier } from './catalogue.ts';
 
 /** Finds carriers by number. */
-export interface NumberIndex {
-  find(e164: string): Carrier | undefined;
+export interface NumberIndex<T> {
+  find(e164: string): T | undefined;
 }
 
-interface Range {
+/** Which numbers somebody serves. */
+interface Serving {
+  prefixes: readonly string[];
+  ranges?: ReadonlyArray<{ from: string; to: string }> | undefined;
+}
+
+interface Range<T> {
   from: string;
   to: string;
-  carrier: Carrier;
+  carrier: T;
   /** Digits that the ends have in common: the fewer numbers, the more it says. */
   weight: number;
 }
 
 /** By prefixes, the longest first, and ranges, which say as much as what their ends have in common. */
-export function numberIndex(carriers: readonly Carrier[]): NumberIndex {
-  const prefixes = new Map<string, Carrier>();
-  const ranges: Range[] = [];
+export function numberIndex<T extends Serving>(carriers: readonly T[]): NumberIndex<T> {
+  const prefixes = new Map<string, T>();
+  const ranges: Range<T>[] = [];
   for (const carrier of carriers) {
     for (const prefix of carrier.prefixes) if (!prefixes.has(prefix)) prefixes.set(prefix, carrier);
     for (const { from, to } of carrier.ranges ?? []) {

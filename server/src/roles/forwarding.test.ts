@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Forwarding } from '../forwarding/index.ts';
-import { CarrierServer, StoredDocument } from '../forwarding/testing/carrier-server.ts';
-import { phoneDocument } from '../forwarding/testing/documents.ts';
+import { CarrierServer, phoneDocument, StoredDocument } from '../forwarding/testing/index.ts';
 import { createLogger } from '../log.ts';
 import { goodPassword, Person, TestHouse } from './testing.ts';
 

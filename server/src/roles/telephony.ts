@@ -121,7 +121,7 @@ async function startMedia({ config, log }: TelephonyOptions): Promise<EmbeddedMe
 }
 
 async function createStack(
-  { config, log, version }: TelephonyOptions,
+  { config, log, version, catalogue }: TelephonyOptions,
   late: { screen: SipStackOptions['screen']; hasRoom: () => boolean },
 ): Promise<SipStack> {
   const { timers, limits, tls, dns } = config.sip;
@@ -134,7 +134,7 @@ async function createStack(
           tls: {
             ...material,
             requireClientCertificate: tls.requireClientCertificate,
-            requestClientCertificate: asksForCertificates(config),
+            requestClientCertificate: asksForCertificates(catalogue),
           },
         }
       : {}),

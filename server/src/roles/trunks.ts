@@ -46,8 +46,8 @@ export function createTrunks(
 }
 
 /** Whether any trunk proves itself by a client certificate, so that listeners have to ask for one. */
-export function asksForCertificates({ carriers }: Config): boolean {
-  return carriers.some(({ trunks }) => trunks.some(({ tls }) => tls !== undefined));
+export function asksForCertificates(catalogue: CarrierCatalogue): boolean {
+  return catalogue.all().some(({ trunks }) => trunks.some(({ tls }) => tls !== undefined));
 }
 
 /** What /metrics tells of each trunk: names from the configuration, no numbers. */

@@ -1,0 +1,2 @@
+export { CarrierServer, StoredDocument } from './carrier-server.ts';
+export { phoneDocument } from './documents.ts';
