@@ -4,7 +4,7 @@ import type { Fabric } from '../fabric/index.ts';
 import type { Logger } from '../log.ts';
 import { MediaError, type MediaPlane } from '../media/index.ts';
 import type { Registrar } from '../registration/index.ts';
-import { newId, type Store } from '../store/index.ts';
+import { isTemporary, newId, type Store } from '../store/index.ts';
 import { ActiveCall, type CallNeighbours } from './active-call.ts';
 import { type Arrival, readArrival } from './arrival.ts';
 import { type CallRecord, CallRecords } from './call-records.ts';
@@ -177,7 +177,8 @@ export class CallService {
     const task = trunk === undefined ? this.#fromDevice(session) : this.#fromTrunk(session, trunk);
     const guarded = task.catch((error: unknown) => {
       this.#options.log.error({ err: error }, 'an INVITE could not be handled');
-      refuse(session, 'internal');
+      // A carrier with another way takes it, and this one again later.
+      refuse(session, isTemporary(error) ? 'overload' : 'internal');
     });
     const place = this.#others.add(guarded);
     void guarded.then(() => this.#others.delete(place));

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SipRequest, type SipResponse, SipStack } from '@ringthrough/sip';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { PostgresServer } from '../store/testing/index.ts';
 
@@ -32,7 +34,7 @@ interface Run {
   said: () => string;
 }
 
-function launch(url: string): Run {
+function launch(url: string, more: Record<string, string> = {}): Run {
   const environment = {
     RINGTHROUGH_DATABASE_URL: url,
     RINGTHROUGH_HTTP_PORT: '0',
@@ -42,6 +44,7 @@ function launch(url: string): Run {
     RINGTHROUGH_MEDIA_RTP_PORTS_MAX: '0',
     RINGTHROUGH_LAB_ENABLED: 'false',
     RINGTHROUGH_LOG_DESTINATION: join(folder, 'log'),
+    ...more,
   };
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
     cwd: folder,
@@ -102,6 +105,72 @@ it('while the database is away requests get 503; the process lives, and goes on 
   for (const secret of [server.password, encodeURIComponent(server.password)])
     expect(log).not.toContain(secret);
 });
+
+it('while the database is away REGISTER and INVITE get 503, and Retry-After', async () => {
+  const trunk = new SipStack({
+    userAgent: 'test',
+    listeners: [{ protocol: 'udp', host: '127.0.0.1', port: 0 }],
+  });
+  await trunk.start();
+  try {
+    const carrier = {
+      ...{
+        id: 'test',
+        name: 'Test',
+        country: 'US',
+        family: 'gsm',
+        prefixes: ['+1'],
+        cNumber: '+14155559000',
+      },
+      trunks: [{ host: '127.0.0.1', port: trunk.addresses[0]?.port }],
+    };
+    const port = await freeSipPort();
+    const settings = { RINGTHROUGH_CARRIERS: JSON.stringify([carrier]), RINGTHROUGH_SIP_PORT: String(port) };
+    const origin = await started(launch(await server.createDatabase(), settings));
+    const target = { protocol: 'udp', host: '127.0.0.1', port } as const;
+    const parties: Array<[string, string]> = [
+      ['From', '<sip:d1@localhost>'],
+      ['To', '<sip:d1@localhost>'],
+    ];
+    const register = () =>
+      trunk.request(
+        new SipRequest('REGISTER', 'sip:localhost', {
+          headers: [...parties, ['Contact', '<sip:d1@127.0.0.1>']],
+        }),
+        target,
+        { credentials: { username: 'd1', password: 'x' } },
+      );
+    const invite = () =>
+      new Promise<SipResponse>((resolve) => {
+        const headers = [
+          ...parties,
+          ['Diversion', '<sip:+14155550101@x>;reason=unavailable'],
+        ] as typeof parties;
+        const request = new SipRequest('INVITE', 'sip:+14155559000@127.0.0.1', { headers });
+        trunk.invite({ target, request }).on('rejected', resolve);
+      });
+    expect([(await register()).status, (await invite()).status]).toEqual([401, 404]);
+    await server.kill('SIGKILL');
+    for (const answer of [await register(), await invite()]) {
+      expect(answer.status).toBe(503);
+      expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThan(0);
+    }
+    await server.startAgain();
+    await vi.waitUntil(async () => (await ask(origin)).status === 404, { timeout: 60_000, interval: 50 });
+    expect([(await register()).status, (await invite()).status]).toEqual([401, 404]);
+  } finally {
+    await trunk.close();
+  }
+});
+
+/** Free for UDP and TCP a moment ago. */
+async function freeSipPort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
 
 it.each([
   ['nobody listens', (url: string) => url.replace(/:\d+\//, ':1/'), /ECONNREFUSED/],
