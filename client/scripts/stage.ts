@@ -14,6 +14,8 @@ const types: Record<string, string> = {
   webmanifest: 'application/manifest+json',
 };
 const minute = 60_000;
+/** The moment at which everything on the stage happens: pictures are the same whenever they are taken. */
+export const now = Date.UTC(2026, 10, 22, 14, 30);
 
 export const sip: Api.SipCredentials = {
   user: 'd7f3kq2m9x',
@@ -54,13 +56,52 @@ function number(
       },
       check: null,
     },
-    validatedAt: Date.now(),
+    validatedAt: now,
   };
+}
+
+const carriers = [
+  { id: 'lab-gsm', name: 'Lab GSM', country: 'US', family: 'gsm', integrated: false },
+  { id: 'lab-cdma', name: 'Lab CDMA', country: 'US', family: 'cdma', integrated: false },
+];
+const mechanisms: Api.ValidationOptions['mechanisms'] = [
+  { name: 'sms-code', challenge: 'enter-code' },
+  { name: 'sms-confirm', challenge: 'confirm-sms' },
+  { name: 'spoken-code', challenge: 'enter-code' },
+  { name: 'keys', challenge: 'press-keys' },
+  { name: 'missed-call', challenge: 'place-call' },
+  { name: 'sms-from-client', challenge: 'send-sms' },
+];
+
+const notices: Api.Notice[] = [
+  {
+    id: 'n1',
+    code: 'forwarding-lost',
+    data: { number: '+14155550101' },
+    createdAt: now - 30 * minute,
+    seenAt: null,
+  },
+  {
+    id: 'n2',
+    code: 'number-lost',
+    data: { number: '+14155550102' },
+    createdAt: now - 300 * minute,
+    seenAt: null,
+  },
+];
+
+/** The account with what the scene wants to be different about its first number. */
+function accountWith({ forwarding, unknownCarrier }: StageOptions): Api.Account {
+  const [first, ...others] = account.numbers;
+  if (!first?.forwarding) return account;
+  const changed = { ...first, forwarding: { ...first.forwarding, ...forwarding } };
+  const unknown = { ...first, carrier: null, forwarding: null };
+  return { ...account, numbers: [unknownCarrier ? unknown : changed, ...others] };
 }
 
 const account: Api.Account = {
   id: 'a1',
-  createdAt: Date.now(),
+  createdAt: now,
   numbers: [
     number('+14155550101', true, ['lab-gsm', 'Lab GSM', 'US'], '+14155559000'),
     number('+447700900123', false, ['lab-mobile-uk', 'Lab Mobile UK', 'GB'], '+447700900999'),
@@ -72,9 +113,9 @@ const call = (id: string, ago: number, more: Partial<Api.CallRecord>): Api.CallR
   number: '+14155550101',
   caller: '+442071838750',
   reason: 'unreachable',
-  arrivedAt: Date.now() - ago * minute,
+  arrivedAt: now - ago * minute,
   answeredAt: null,
-  endedAt: Date.now() - ago * minute + 5000,
+  endedAt: now - ago * minute + 5000,
   durationMs: null,
   outcome: 'missed',
   device: null,
@@ -84,7 +125,7 @@ const call = (id: string, ago: number, more: Partial<Api.CallRecord>): Api.CallR
 });
 const took = (id: string, name: string): Partial<Api.CallRecord> => ({
   outcome: 'answered',
-  answeredAt: Date.now(),
+  answeredAt: now,
   durationMs: 183_000,
   device: { id, name },
   codecs: { carrier: 'PCMA', client: 'opus' },
@@ -100,8 +141,9 @@ export const lists: Record<string, unknown> = {
       system: 'Linux',
       kind: 'web',
       registered: true,
-      lastSeenAt: Date.now(),
+      lastSeenAt: now,
       current: true,
+      session: { createdAt: now - 9000 * minute, lastUsedAt: now, expiresAt: now + 90_000 * minute },
     },
     {
       id: 'd2',
@@ -109,8 +151,9 @@ export const lists: Record<string, unknown> = {
       system: 'iOS',
       kind: 'web',
       registered: true,
-      lastSeenAt: Date.now(),
+      lastSeenAt: now,
       current: false,
+      session: { createdAt: now - 30_000 * minute, lastUsedAt: now, expiresAt: now + 90_000 * minute },
     },
     {
       id: 'd3',
@@ -118,8 +161,9 @@ export const lists: Record<string, unknown> = {
       system: null,
       kind: 'softphone',
       registered: false,
-      lastSeenAt: Date.now() - 3000 * minute,
+      lastSeenAt: now - 3000 * minute,
       current: false,
+      session: null,
     },
   ],
   calls: [
@@ -134,7 +178,7 @@ export const lists: Record<string, unknown> = {
       id: 'v1',
       number: '+14155550101',
       caller: '+33142685300',
-      storedAt: Date.now() - 400 * minute,
+      storedAt: now - 400 * minute,
       durationMs: 24_000,
       heardAt: null,
     },
@@ -142,9 +186,9 @@ export const lists: Record<string, unknown> = {
       id: 'v2',
       number: '+447700900123',
       caller: '+442071838750',
-      storedAt: Date.now() - 2800 * minute,
+      storedAt: now - 2800 * minute,
       durationMs: 71_000,
-      heardAt: Date.now(),
+      heardAt: now,
     },
   ],
   notices: [],
@@ -155,22 +199,43 @@ export interface Stage {
   line: Promise<WebSocketRoute>;
   /** Messages from the page, newest last. */
   received: string[];
+  /** Resolves when the page has fetched the library that writes numbers. */
+  numbers: Promise<void>;
 }
 
-/** Serves the built client and everything it asks for. `signedIn: false` answers 401 until then. */
-export async function setStage(
-  context: BrowserContext,
-  page: Page,
-  options: { signedIn: boolean; empty?: boolean; wrongCode?: boolean },
-): Promise<Stage> {
-  await page.route(`${origin}/**`, serveFile);
+export interface StageOptions {
+  /** Without: everything that needs a login is answered 401. */
+  signedIn: boolean;
+  empty?: boolean;
+  wrongCode?: boolean;
+  /** How the number is proved; default: by SMS code. */
+  challenge?: Api.Challenge;
+  detail?: Api.ValidationDetail;
+  /** The number does not tell its carrier. */
+  askCarrier?: boolean;
+  /** Of the first number. */
+  forwarding?: Partial<Api.Forwarding>;
+  /** Its carrier is not known. */
+  unknownCarrier?: boolean;
+  notices?: boolean;
+  testCall?: Api.TestCallState;
+  softphoneRegistered?: boolean;
+  language?: string;
+}
+
+/** Serves the built client and everything it asks for. */
+export async function setStage(context: BrowserContext, page: Page, options: StageOptions): Promise<Stage> {
+  await page.clock.install({ time: now });
+  const numbers = Promise.withResolvers<void>();
+  await page.route(`${origin}/**`, async (route) => {
+    await serveFile(route);
+    if (/\/min-[^/]*\.js$/.test(route.request().url())) numbers.resolve();
+  });
   await page.route(`${origin}/api/**`, (route) => serveApi(route, options));
-  if (options.signedIn) {
-    await context.addInitScript(
-      (stored) => localStorage.setItem('ringthrough.device', stored),
-      JSON.stringify(sip),
-    );
-  }
+  const stored: Record<string, string> = {};
+  if (options.signedIn) stored['ringthrough.device'] = JSON.stringify(sip);
+  if (options.language) stored['ringthrough.language'] = options.language;
+  await context.addInitScript(`Object.assign(localStorage, ${JSON.stringify(stored)})`);
   const received: string[] = [];
   const line = Promise.withResolvers<WebSocketRoute>();
   await page.routeWebSocket(`${origin.replace('http', 'ws')}/sip`, (socket) => {
@@ -183,7 +248,7 @@ export async function setStage(
       }
     });
   });
-  return { line: line.promise, received };
+  return { line: line.promise, received, numbers: numbers.promise };
 }
 
 async function serveFile(route: Route): Promise<void> {
@@ -197,17 +262,61 @@ async function serveFile(route: Route): Promise<void> {
   });
 }
 
-async function serveApi(
-  route: Route,
-  options: { signedIn: boolean; empty?: boolean; wrongCode?: boolean },
-): Promise<void> {
+async function serveApi(route: Route, options: StageOptions): Promise<void> {
   const path = new URL(route.request().url()).pathname.replace('/api/', '');
   const method = route.request().method();
   if (path === 'events') return route.fulfill({ contentType: 'text/event-stream', body: 'retry: 60000\n\n' });
+  if (path.startsWith('validations')) return serveValidation(route, path, method, options);
+  if (!options.signedIn) return route.fulfill({ status: 401, json: { code: 'not-logged-in' } });
+  if (path === 'devices' && method === 'POST') {
+    return route.fulfill({ status: 201, json: { device: { id: 'd3', name: 'Desk phone' }, sip } });
+  }
+  if (path.endsWith('/set-up')) {
+    const link = {
+      path: '/api/set-up/kM3w0Hn5Qx8sVtYb2LrEzA7uJc4DfGpW1iN6oK9mBqT',
+      expiresAt: now + 10 * minute,
+    };
+    return route.fulfill({ status: 201, json: link });
+  }
+  if (path.endsWith('/test-call')) return serveTestCall(route, method, options);
+  const value = path === 'account' ? accountWith(options) : listOf(path, options);
+  if (value === undefined) return route.fulfill({ status: 404, json: { code: 'not-found' } });
+  await route.fulfill({ json: options.empty && Array.isArray(value) ? [] : value });
+}
+
+function listOf(path: string, options: StageOptions): unknown {
+  if (path === 'notices') return options.notices ? notices : [];
+  if (path === 'devices' && options.softphoneRegistered) {
+    return (lists.devices as Api.Device[]).map((device) => ({ ...device, registered: true }));
+  }
+  return lists[path];
+}
+
+/** The last step of a test call stays: the page waits for the next one. */
+async function serveTestCall(route: Route, method: string, { testCall }: StageOptions): Promise<void> {
+  if (method === 'POST') return route.fulfill({ status: 202, json: { state: testCall ?? 'calling' } });
+  await new Promise(() => undefined);
+}
+
+async function serveValidation(
+  route: Route,
+  path: string,
+  method: string,
+  options: StageOptions,
+): Promise<void> {
+  const { challenge = { kind: 'enter-code', digits: 6, by: 'sms' }, detail = null, askCarrier } = options;
+  if (path === 'validations/options') {
+    const body = route.request().postDataJSON() as { carrierId?: string };
+    const known = !askCarrier || body.carrierId !== undefined;
+    return route.fulfill({
+      json: { number: '+14155550101', carrier: known ? carriers[0] : null, carriers, mechanisms },
+    });
+  }
   if (path === 'validations') {
+    const mechanism = mechanisms.find((one) => one.challenge === challenge.kind)?.name ?? 'sms-code';
     return route.fulfill({
       status: 201,
-      json: { id: 'v', number: '+14155550101', mechanism: 'sms', digits: 6, expiresAt: Date.now() + minute },
+      json: { id: 'v', number: '+14155550101', mechanism, challenge, expiresAt: now + 10 * minute },
     });
   }
   if (path.endsWith('/check')) {
@@ -215,13 +324,11 @@ async function serveApi(
       ? route.fulfill({ status: 422, json: { code: 'wrong-code', attemptsLeft: 4 } })
       : route.fulfill({ json: { proof: 'p' } });
   }
-  if (!options.signedIn) return route.fulfill({ status: 401, json: { code: 'not-logged-in' } });
-  if (path === 'devices' && method === 'POST') {
-    return route.fulfill({ status: 201, json: { device: { id: 'd4', name: 'Desk phone' }, sip } });
-  }
-  const value = lists[path];
-  if (value === undefined) return route.fulfill({ status: 404, json: { code: 'not-found' } });
-  await route.fulfill({ json: options.empty && Array.isArray(value) ? [] : value });
+  if (method === 'DELETE') return route.fulfill({ status: 204 });
+  // A long poll: news at once, and then none.
+  const seen = new URL(route.request().url()).searchParams.get('seen');
+  if (seen === detail) await new Promise(() => undefined);
+  await route.fulfill({ json: { state: 'pending', detail, attemptsLeft: 5 } });
 }
 
 function header(message: string, name: string): string {

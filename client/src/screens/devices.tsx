@@ -102,7 +102,7 @@ function DeviceItem(props: { device: Device }) {
       say(texts.devices.signedOut(device.name));
     });
   return (
-    <li class="item" data-testid="device" data-registered={device.registered}>
+    <li class="item wraps" data-testid="device" data-registered={device.registered}>
       <span class={`mark ${device.registered ? 'good' : ''}`}>
         <Icon name={device.kind === 'softphone' ? 'desk' : 'device'} size={20} />
       </span>

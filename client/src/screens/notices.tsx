@@ -28,14 +28,18 @@ export function Notices() {
           <span class="mark warm">
             <Icon name="info" />
           </span>
-          <p class="grow small">
-            {noticeText(notice)} <span class="soft num">{formatWhen(notice.createdAt)}</span>
-          </p>
-          {forwardingOf(notice) && (
-            <a class="button quiet small" href={href('numbers', forwardingOf(notice) ?? '', 'forward')}>
-              {texts.notices.open}
-            </a>
-          )}
+          <div class="grow stack tight">
+            <p class="small">
+              {noticeText(notice)} <span class="soft num">{formatWhen(notice.createdAt)}</span>
+            </p>
+            {forwardingOf(notice) && (
+              <div>
+                <a class="button quiet small" href={href('numbers', forwardingOf(notice) ?? '', 'forward')}>
+                  {texts.notices.open}
+                </a>
+              </div>
+            )}
+          </div>
           <IconButton icon="close" label={texts.notices.dismiss} onClick={() => void dismiss(notice)} />
         </li>
       ))}

@@ -7,6 +7,7 @@ import { resources } from '../../state/data.ts';
 import { texts } from '../../texts/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { ErrorLine } from '../../ui/field.tsx';
+import { Icon } from '../../ui/icon.tsx';
 import { Loaded, Screen } from '../../ui/screen.tsx';
 import { useAction } from '../../ui/use-action.ts';
 import { Automatic } from './automatic.tsx';
@@ -44,7 +45,12 @@ function Known(props: { linked: LinkedNumber }) {
       <p class="soft">{texts.forwarding.meaning}</p>
       {forwarding.mode === 'auto' && forwarding.state === 'failed' && (
         <details>
-          <summary class="button plain flush">{texts.forwarding.byHand}</summary>
+          <summary class="button plain flush">
+            {texts.forwarding.byHand}
+            <span class="turns">
+              <Icon name="next" size={16} />
+            </span>
+          </summary>
           <ByHand number={number} forwarding={forwarding} />
         </details>
       )}

@@ -29,7 +29,12 @@ export function ConfirmSms(props: { onToken: (token: string) => Promise<void> })
     });
     return () => gone.abort();
   }, []);
-  return <p>{canReadSms() ? texts.prove.confirmByItself : texts.prove.confirmByLink}</p>;
+  return (
+    <>
+      {canReadSms() && <p>{texts.prove.confirmByItself}</p>}
+      <p>{texts.prove.confirmByLink}</p>
+    </>
+  );
 }
 
 /** An SMS that the person sends: a finished one on a phone, a QR code on a computer, and the plain words. */

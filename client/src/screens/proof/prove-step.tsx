@@ -9,6 +9,7 @@ import { replace } from '../../state/router.ts';
 import { texts } from '../../texts/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { ErrorLine } from '../../ui/field.tsx';
+import { Icon } from '../../ui/icon.tsx';
 import { useAction } from '../../ui/use-action.ts';
 import { useNow } from '../../ui/use-now.ts';
 import { ConfirmSms, PlaceCall, PressKeys, Progress, SendSms } from './challenges.tsx';
@@ -188,7 +189,12 @@ function Ways(props: ProofFlowProps & { validation: Validation; over: boolean })
       </div>
       {others.length > 0 && (
         <details class="ways" open={over}>
-          <summary class="button plain flush">{texts.prove.otherWay}</summary>
+          <summary class="button plain flush">
+            {texts.prove.otherWay}
+            <span class="turns">
+              <Icon name="next" size={16} />
+            </span>
+          </summary>
           <ul class="stack tight" aria-label={texts.prove.otherWays}>
             {others.map((name) => (
               <li key={name}>
