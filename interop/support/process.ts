@@ -72,13 +72,15 @@ export interface UntilOptions {
   timeoutMs?: number;
   /** Looked at again whenever one of these is called, besides a short interval. */
   watch?: Set<() => void>;
+  /** The interval; 20 ms. */
+  everyMs?: number;
   describe?: () => string;
 }
 
 /** Looks until `probe` gives a value; an Error given or thrown at the end of the time fails. */
 export async function until<T>(
   probe: () => T | undefined | Error | Promise<T | undefined | Error>,
-  { timeoutMs = 15_000, watch, describe = () => 'waited in vain' }: UntilOptions = {},
+  { timeoutMs = 15_000, watch, everyMs = 20, describe = () => 'waited in vain' }: UntilOptions = {},
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -92,7 +94,7 @@ export async function until<T>(
         watch?.delete(done);
         resolve();
       };
-      const timer = setTimeout(done, 20);
+      const timer = setTimeout(done, everyMs);
       watch?.add(done);
     });
   }
