@@ -168,6 +168,11 @@ describe.skipIf(!hasPeer('chromium'))('proving a number in the client', () => {
     await page.getByText(/Let us call again, or choose another way/).waitFor();
     await page.getByRole('button', { name: 'Start again' }).click();
     await rings(own);
+    await act(own, 'answer');
+    await page.getByText('You have answered. Listen.').waitFor();
+    await page.getByLabel('6-digit code').waitFor();
+    await act(own, 'hangup');
+  });
 
   it('by an SMS that the person sends', async () => {
     const page = await proveBy('Send an SMS', 'Send this SMS');
