@@ -31,6 +31,8 @@ declare module 'smpp' {
     enquire_link(onResponse?: (answer: PDU) => void): boolean;
     bind_transceiver(options: PduFields, onResponse?: (answer: PDU) => void): boolean;
     unbind(onResponse?: (answer: PDU) => void): boolean;
+    /** Reads no further PDU. */
+    pause(): void;
     close(callback?: () => void): void;
     destroy(callback?: () => void): void;
   }

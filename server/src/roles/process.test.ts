@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -250,6 +250,40 @@ describe('the program', () => {
     expect(server.errors.trim()).toBe(
       `UDP port ${port} on 127.0.0.1, where the lab's carrier has its switch, is taken by another program. ` +
         'Change lab.sipPort in ringthrough.yaml, or set RINGTHROUGH_LAB_SIP_PORT, or do without the lab: ' +
+        'RINGTHROUGH_LAB_ENABLED=false.',
+    );
+  });
+
+  it('says how a second lab gets another port for its SMS centre', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const sms = { smpp: { host: '127.0.0.1', port, systemId: 'lab-gsm' } };
+    const trunks = [{ host: '127.0.0.1' }];
+    const us = {
+      id: 'lab-gsm',
+      name: 'US',
+      country: 'US',
+      family: 'gsm',
+      prefixes: ['+1'],
+      cNumber: '+14155559000',
+    };
+    writeFileSync(
+      join(folder, 'ringthrough.yaml'),
+      stringify({
+        http: { port: 0 },
+        sip: { port: 0 },
+        media: { webrtcPort: 0, rtpPorts: { min: 0, max: 0 } },
+        carriers: [{ ...us, trunks, sms }],
+        lab: { smppPort: port },
+      }),
+    );
+    const server = launch();
+    expect(await server.ended()).toBe(1);
+    taken.close();
+    expect(server.errors.trim()).toBe(
+      `TCP port ${port} on 127.0.0.1, where the lab has its SMS centre, is taken by another program. ` +
+        'Change lab.smppPort in ringthrough.yaml, or set RINGTHROUGH_LAB_SMPP_PORT, or do without the lab: ' +
         'RINGTHROUGH_LAB_ENABLED=false.',
     );
   });

@@ -300,13 +300,24 @@ describe('SmppSession', () => {
   it.each([
     ['garbage', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
     ['a PDU of 4 octets', Buffer.from([0, 0, 0, 4])],
-    ['parameters beyond the end', Buffer.from([0, 0, 0, 17, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 9])],
   ])('ends at %s', async (_, octets) => {
     await pair();
     far.write(octets);
-    // A head that ends too early may be read as one with nothing in it.
     far.end();
     expect(await near.ended).toMatch(/no SMPP|closed/);
+  });
+
+  it('goes on after a message that cannot be read, and refuses it', async () => {
+    await pair({ onRequest: async ({ malformed }) => ({ status: malformed ? 0x65 : 0 }) });
+    const whole = encodePdu({ command: 'deliver_sm', sequence: 1, fields: { message_state: 2 } });
+    const cut = Buffer.from(whole.subarray(0, whole.length - 1));
+    cut.writeUInt32BE(cut.length, 0);
+    far.write(cut);
+    far.write(encodePdu({ command: 'deliver_sm', sequence: 2 }));
+    await until(() => commands().length === 2);
+    const answers = Buffer.concat(heard);
+    expect([answers.readUInt32BE(8), answers.readUInt32BE(12)]).toEqual([0x65, 1]);
+    expect(near.isOpen).toBe(true);
   });
 
   it('never throws out of a socket that fails', async () => {

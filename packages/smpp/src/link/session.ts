@@ -31,7 +31,10 @@ export interface SmppSessionOptions {
   window: number;
   /** Requests of the peer in work at once; beyond, nothing is read. */
   maxIncoming: number;
-  /** deliver_sm, data_sm and the like; enquire_link and unbind are answered here. A rejection is a system error. */
+  /**
+   * deliver_sm, data_sm and the like; enquire_link and unbind are answered here. A rejection is a system error. What is
+   * malformed comes here, too: without a refusal for good the peer would send it again for ever.
+   */
   onRequest: (pdu: Pdu) => Promise<Answer>;
 }
 

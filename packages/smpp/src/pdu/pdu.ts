@@ -15,6 +15,8 @@ export interface Pdu {
   status: number;
   sequence: number;
   fields: PduFields;
+  /** Its parameters do not fit into it; `fields` has those before the fault. */
+  malformed?: true;
 }
 
 export interface PduToSend {
@@ -29,13 +31,10 @@ const head = new Set(['command', 'command_length', 'command_id', 'command_status
 /** The package decodes texts on its own, and what it cannot decode is lost: here octets stay octets. */
 const undecoded = Object.assign(Object.create(smpp.PDU.prototype) as PDU, { _filter: () => {} });
 
-/**
- * Reads one whole PDU, of the length that its head says.
- * @throws Error when its parameters do not fit into it
- */
+/** Reads one whole PDU, of the length that its head says: 16 octets at least. */
 export function decodePdu(frame: Uint8Array): Pdu {
   const raw = Object.create(undecoded) as PDU;
-  raw.fromBuffer(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength));
+  const malformed = !read(raw, frame);
   const fields: Record<string, string | number | Uint8Array> = {};
   for (const [name, value] of Object.entries(raw)) {
     if (head.has(name)) continue;
@@ -48,7 +47,18 @@ export function decodePdu(frame: Uint8Array): Pdu {
     status: raw.command_status,
     sequence: raw.sequence_number,
     fields,
+    ...(malformed ? { malformed } : {}),
   };
+}
+
+/** @returns whether all of it could be read. The head always can. */
+function read(raw: PDU, frame: Uint8Array): boolean {
+  try {
+    raw.fromBuffer(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The package reads strings to their zero, and into the next optional parameter where that is missing. */

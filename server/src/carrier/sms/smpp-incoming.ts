@@ -41,6 +41,11 @@ export class SmppIncoming {
   async take(pdu: Pdu, link: string): Promise<Answer> {
     if (pdu.command !== 'deliver_sm' && pdu.command !== 'data_sm') return { status: status.invalidCommandId };
     const { carrierId, log } = this.#options;
+    if (pdu.malformed || pdu.fields.destination_addr === undefined) {
+      // For good: the SMS centre would send it again for ever.
+      log.warn({ carrierId, command: pdu.command }, 'the SMS centre sent a message that cannot be read');
+      return { status: status.permanentError };
+    }
     try {
       if (isReceipt(pdu)) await this.#receipt(pdu);
       else await this.#message(pdu, link);
