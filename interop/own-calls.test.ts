@@ -382,6 +382,13 @@ describe('is my forwarding on? (R-FWD-CHECK)', () => {
     expect((await checking).check).toMatchObject({ state: 'verified' });
   });
 
+  it('a call that was to prove the number is nobody’s call when it comes home', async () => {
+    house.lab.dial(us, `**21*${cNumber}#`);
+    const visitor = new Person(house);
+    const validation = await start(visitor, 'spoken-code', us, 'login');
+    expect(await decided(visitor, validation)).toMatchObject({ state: 'failed', detail: 'rejected' });
+  });
+
   it('is refused for numbers of others', async () => {
     const failed = person.call('POST', `/api/account/numbers/${caller}/forwarding/check`);
     await expect(failed).rejects.toSatisfy((error) => error instanceof ApiError && error.status === 404);

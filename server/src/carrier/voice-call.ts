@@ -113,6 +113,11 @@ export class PlacedVoiceCall implements VoiceCall {
     this.released = this.#freed.promise;
   }
 
+  /** E.164. */
+  get to(): string {
+    return this.#options.request.to;
+  }
+
   get state(): VoiceCall['state'] {
     if (this.#over) return 'ended';
     return this.#answered ? 'answered' : 'placing';

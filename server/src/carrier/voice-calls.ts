@@ -50,6 +50,11 @@ export class VoiceCalls {
     return !this.#closed && this.#calls.size < this.#options.maxConcurrent;
   }
 
+  /** Whether a call of ours to this number is under way. */
+  isCalling(number: string): boolean {
+    return [...this.#calls].some((call) => call.to === number);
+  }
+
   /** Calls somebody. What goes wrong comes as `ended`, never as an exception. */
   call(request: VoiceCallRequest, listener: VoiceCallListener): VoiceCall {
     const { dialer, media, clock, log, ringTimeoutMs, maxDurationMs } = this.#options;

@@ -56,7 +56,7 @@ export function createOwnCalls(options: OwnCallsOptions): OwnCalls {
   const { checks, schedule } = createChecks(options, calls);
   return {
     checks,
-    interceptors: [takingMissedCalls(missedCall), takingTestCalls(checks)],
+    interceptors: [takingMissedCalls(missedCall), takingTestCalls(checks), takingOwnCalls(calls, catalogue)],
     start: async () => {
       await checks.start();
       schedule?.start();
@@ -96,6 +96,14 @@ function takingMissedCalls(missedCall: MissedCall): CallInterceptor {
     const { calling, callingAsserted: asserted } = arrival;
     const call = { carrierId, dialled, calling, asserted, diverted, callId, at: arrivedAt };
     return missedCall.arrived(call) ? refusal : undefined;
+  };
+}
+
+/** A call that was to prove a number, which its phone has forwarded to us: there is nobody here to hear it. */
+function takingOwnCalls(calls: VoiceCalls, catalogue: CarrierCatalogue): CallInterceptor {
+  return ({ arrival: { calling, called } }) => {
+    const ours = calling !== undefined && catalogue.byCNumber(calling) !== undefined;
+    return ours && called.some(({ number }) => calls.isCalling(number)) ? refusal : undefined;
   };
 }
 
