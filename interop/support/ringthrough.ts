@@ -13,6 +13,9 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** The C number of the test carrier. */
 export const C_NUMBER = '+14155559000';
 
+/** Each has a switch on a port of its own. */
+const labCarriers = 4;
+
 export interface RingthroughOptions {
   /** Where it listens; default: loopback. */
   host?: string;
@@ -22,7 +25,7 @@ export interface RingthroughOptions {
   trunkPort?: number;
   /** Trunks of the test carrier, in place of the one at `trunkPort`. */
   trunks?: unknown[];
-  /** With the lab's two carriers, on free ports, in place of the test carrier. */
+  /** With the carriers of the lab as by default, on free ports, in place of the test carrier. */
   lab?: boolean;
   /** Processor the server is bound to. */
   processor?: number;
@@ -74,12 +77,14 @@ export class Ringthrough {
       // SIPp's requests are shorter than those of telephones.
       sip: { host, port: sipPort, guard: { maxUdpAnswerRatio: 2 } },
       media: { host, webrtcPort, rtpPorts },
-      lab: { enabled: options.lab ?? false },
+      lab: options.lab
+        ? { enabled: true, sipPort: await freeRange(labCarriers), smppPort: await freePort() }
+        : { enabled: false },
       // SIPp registers in one run and answers in another: in between there is nobody to ask.
       registration: { softphonePingSeconds: 0 },
-      carriers: options.lab
-        ? labCarriers(trunkPort, await freePort())
-        : [testCarrier(options.trunks ?? [{ host: '127.0.0.1', port: trunkPort }], sms)],
+      ...(options.lab
+        ? {}
+        : { carriers: [testCarrier(options.trunks ?? [{ host: '127.0.0.1', port: trunkPort }], sms)] }),
     };
     for (const [key, value] of Object.entries(options.config ?? {})) {
       config[key] = { ...(config[key] as Record<string, unknown> | undefined), ...value };
@@ -148,30 +153,6 @@ function testCarrier(trunks: unknown[], { url, token }: SmsInbox): Record<string
     trunks,
     sms: { url, token },
   };
-}
-
-/** As the default configuration has them, on other ports. */
-function labCarriers(usPort: number, ukPort: number): Array<Record<string, unknown>> {
-  const sms = { url: '/lab/api/sms', token: 'test-lab-sms-token' };
-  const carrier = (id: string, name: string, country: string, port: number) => {
-    const us = country === 'US';
-    const prefixes = [us ? '+1' : '+44'];
-    const cNumber = us ? C_NUMBER : '+447700900999';
-    return {
-      id,
-      name,
-      country,
-      family: 'gsm',
-      prefixes,
-      cNumber,
-      trunks: [{ host: '127.0.0.1', port }],
-      sms,
-    };
-  };
-  return [
-    carrier('lab-gsm', 'Lab GSM', 'US', usPort),
-    carrier('lab-mobile-uk', 'Lab Mobile UK', 'GB', ukPort),
-  ];
 }
 
 /** Every port of this configuration that SIP goes over. */

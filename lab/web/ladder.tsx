@@ -38,7 +38,8 @@ export function Ladder({ entries, startedAt, picked, onPick, onPoint }: Props) {
   }, [entries.length]);
   const x = (who: Participant) => timeWidth + (columns.indexOf(who) + 0.5) * columnWidth;
   return (
-    <div class="ladder" ref={scroller}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard must reach it
+    <section class="ladder" ref={scroller} tabIndex={0} aria-label="Ladder">
       <svg
         width={width}
         height={height}
@@ -72,7 +73,7 @@ export function Ladder({ entries, startedAt, picked, onPick, onPoint }: Props) {
           />
         ))}
       </svg>
-    </div>
+    </section>
   );
 }
 
