@@ -42,7 +42,8 @@ async function workOf(store: Store, run: () => Promise<unknown>): Promise<string
   const executor = store.getExecutor();
   const { executeQuery } = executor;
   executor.executeQuery = function (this: typeof executor, query, ...rest) {
-    seen.push(query.sql);
+    // The outbox runs beside it, the same for every SMS.
+    if (!query.sql.includes('"sms_')) seen.push(query.sql);
     return executeQuery.call(this, query, ...rest) as never;
   };
   try {
@@ -172,11 +173,9 @@ describe('a number that somebody has is proved with the work of one that nobody 
         });
         return { bodies, work };
       };
-      // What runs beside it, such as the outbox, is left out: it is the same for every SMS.
-      const ofProof = (work: string[]) => work.filter((one) => !/sms_/.test(one));
       const [known, unknown] = [await ask(owned), await ask(nobodys)];
       expect(unknown.bodies).toEqual(known.bodies);
-      expect(ofProof(unknown.work)).toEqual(ofProof(known.work));
+      expect(unknown.work).toEqual(known.work);
       expect(known.work.filter((one) => one === 'timingSafeEqual').length).toBeGreaterThanOrEqual(1);
       expect(known.work.join()).not.toMatch(/"numbers"|"password_hash"/);
     },
@@ -194,7 +193,7 @@ describe('a number that somebody has is proved with the work of one that nobody 
         const checked = await person.call('POST', `/api/validations/${id}/check`, { code: given });
         expect(checked.statusCode).toBe(right ? 200 : 422);
       });
-      return work.slice(0, work.indexOf('timingSafeEqual') + 1).filter((one) => !/sms_/.test(one));
+      return work.slice(0, work.indexOf('timingSafeEqual') + 1);
     };
     const wrong = await compare(false);
     expect(wrong.at(-1)).toBe('timingSafeEqual');
