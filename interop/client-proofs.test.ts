@@ -104,6 +104,7 @@ describe.skipIf(!hasPeer('chromium'))('proving a number in the client', () => {
     expect(await focused()).toBe('Create an account');
     await page.keyboard.press('Enter');
     await page.getByLabel('Phone number').waitFor();
+    expect(await page.title()).toBe('Which number should ring? – Ringthrough');
     await page.keyboard.type('(415) 555-0101');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Type the code' }).waitFor();
@@ -147,6 +148,44 @@ describe.skipIf(!hasPeer('chromium'))('proving a number in the client', () => {
     await page.getByRole('heading', { name: title }).waitFor();
     return page;
   }
+
+  /** A browser that reads SMS (WebOTP): the phone's part is played by the test, through the browser's interface. */
+  async function readingSms(): Promise<{ page: Page; deliver: (text: string) => Promise<void> }> {
+    const page = await open('');
+    await page.addInitScript(`
+      window.OTPCredential ??= class {};
+      navigator.credentials.get = ({ otp, signal }) => new Promise((resolve, reject) => {
+        if (!otp?.transport.includes('sms')) reject(new DOMException('not asked for SMS', 'NotSupportedError'));
+        signal.addEventListener('abort', () => reject(signal.reason));
+        window.deliverSms = (text) => resolve({ code: /@localhost #(\\S+)\\s*$/.exec(text)[1] });
+      });`);
+    await page.goto(`http://localhost:${server.httpPort}/#/log-in/code`);
+    await page.reload();
+    await emptyInbox(own);
+    await page.getByLabel('Phone number').fill(own);
+    await page.keyboard.press('Enter');
+    const deliver = async (text: string) => {
+      await page.evaluate(`window.deliverSms(${JSON.stringify(text)})`);
+    };
+    return { page, deliver };
+  }
+
+  it('by a code that the browser reads out of the SMS by itself', async () => {
+    const { page, deliver } = await readingSms();
+    await page.getByRole('heading', { name: 'Type the code' }).waitFor();
+    await deliver(await received(own, /@localhost #\d{6}$/));
+    await inside(page);
+  });
+
+  it('by an SMS that the client confirms by itself', async () => {
+    const { page, deliver } = await readingSms();
+    await page.getByText('Another way', { exact: true }).click();
+    await emptyInbox(own);
+    await page.getByRole('button', { name: 'Get an SMS with a link' }).click();
+    await page.getByText('This page reads it by itself').waitFor();
+    await deliver(await received(own, /@localhost #\S+$/));
+    await inside(page);
+  });
 
   it('by keys that are pressed in a call', async () => {
     const page = await proveBy('Get a call and press keys', 'Answer and press the keys');

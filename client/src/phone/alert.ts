@@ -6,7 +6,16 @@ import { isLive } from './state.ts';
 
 let ringingFor: string | undefined;
 let shown: { id: string; close: () => void } | undefined;
-const plainTitle = 'Ringthrough';
+const product = 'Ringthrough';
+/** Of the screen, while nobody calls. */
+let screenTitle = product;
+let ringingTitle: string | undefined;
+
+/** Names the screen that is shown; a call that rings is told first. */
+export function titleScreen(title: string): void {
+  screenTitle = title ? `${title} – ${product}` : product;
+  document.title = ringingTitle ?? screenTitle;
+}
 
 /** Rings, vibrates, and tells through the title and a notification, as the state demands. Idempotent. */
 export function alertFor(state: PhoneState): void {
@@ -19,7 +28,8 @@ export function alertFor(state: PhoneState): void {
     else silence();
   }
   const first = ringing[0];
-  document.title = first ? texts.ringing.title(callerName(first)) : plainTitle;
+  ringingTitle = first && texts.ringing.title(callerName(first));
+  document.title = ringingTitle ?? screenTitle;
   if (!first || shown?.id !== first.id) closeNotification();
   if (first && !shown && document.hidden) notify(first);
 }

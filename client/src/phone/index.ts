@@ -1,4 +1,4 @@
-export { callerName } from './alert.ts';
+export { callerName, titleScreen } from './alert.ts';
 export { askForMicrophone, type MicrophoneStatus, microphoneStatus } from './microphone.ts';
 export {
   dispatch,

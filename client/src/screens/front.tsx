@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { titleScreen } from '../phone/index.ts';
 import { href } from '../state/router.ts';
 import { signedOutUnasked } from '../state/session.ts';
 import { texts } from '../texts/index.ts';
@@ -12,6 +13,7 @@ import { focusTitle } from '../ui/screen.tsx';
 export function Front(props: { title: string; lead?: string; children: ComponentChildren }) {
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => focusTitle(title.current), [props.title]);
+  useEffect(() => titleScreen(props.title), [props.title]);
   return (
     <div class="front">
       <header class="front-brand">

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { titleScreen } from '../phone/index.ts';
 import { explain } from '../state/messages.ts';
 import type { Resource } from '../state/resource.ts';
 import { href } from '../state/router.ts';
@@ -24,6 +25,7 @@ export function Screen(props: {
 }) {
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => focusTitle(title.current), []);
+  useEffect(() => titleScreen(props.title), [props.title]);
   return (
     <div class={`content ${props.wide ? 'wide' : ''}`}>
       <div class={props.hideTitle ? '' : 'screen-head'}>
