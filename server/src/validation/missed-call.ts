@@ -43,6 +43,7 @@ export class MissedCall implements ValidationMechanism {
   readonly channel = 'incoming';
   readonly challenge = 'place-call';
   readonly #options: MissedCallOptions;
+  #known: { carriers: readonly Carrier[]; numbers: ReadonlySet<string> } | undefined;
   #desk: ProofDesk | undefined;
 
   constructor(options: MissedCallOptions) {
@@ -65,8 +66,8 @@ export class MissedCall implements ValidationMechanism {
 
   /** @returns whether the call is for us; then it is to be refused, whatever it proves */
   arrived(call: IncomingProofCall): boolean {
-    const { carriers, log } = this.#options;
-    const numbers = new Set(carriers.all().flatMap((carrier) => numberFor(carrier) ?? []));
+    const { log } = this.#options;
+    const numbers = this.#numbers();
     const to = call.dialled.find((number) => numbers.has(number));
     if (to === undefined) return false;
     const { carrierId, calling, callId, at } = call;
@@ -87,6 +88,16 @@ export class MissedCall implements ValidationMechanism {
       ?.proveBySource(event)
       .catch((error: unknown) => log.error({ err: error }, 'a missed call could not be noted'));
     return true;
+  }
+
+  /** Every call of a trunk asks, and the catalogue seldom changes: then `all` is another list. */
+  #numbers(): ReadonlySet<string> {
+    const carriers = this.#options.carriers.all();
+    if (this.#known?.carriers !== carriers) {
+      const numbers = new Set(carriers.flatMap((carrier) => numberFor(carrier) ?? []));
+      this.#known = { carriers, numbers };
+    }
+    return this.#known.numbers;
   }
 }
 
