@@ -180,7 +180,8 @@ function launch(folder: string, processor?: number): Process {
   const node = join(root, 'node_modules', '.bin', 'node');
   const main = join(root, 'server', 'src', 'main.ts');
   const pinned = processor === undefined ? [] : ['taskset', '-c', String(processor)];
-  const flags = ['--disable-warning=ExperimentalWarning', ...keyLogFlags()];
+  // As `npm start` (scripts/prepare.mjs).
+  const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=8', ...keyLogFlags()];
   const [command = node, ...args] = [...pinned, node, ...flags, main];
   return new Process(command, args, { cwd: folder });
 }

@@ -1,12 +1,6 @@
 import type { CodecName } from '../media-plane.ts';
+import { listName, type StockedLeg } from './protocol.ts';
 import type { WorkerClient } from './worker-client.ts';
-
-/** A leg that waits in the worker for a call, described for each of the codec lists that were asked for before. */
-export interface StockedLeg {
-  stockId: string;
-  /** By its codec list. */
-  offers: Readonly<Record<string, string>>;
-}
 
 /** So many legs wait: what 600 calls a second take while the worker is busy for 20 ms. */
 const wanted = 24;
@@ -14,9 +8,6 @@ const wanted = 24;
 const few = 16;
 /** Callers' codecs come in two orders. */
 const maxLists = 4;
-
-/** The name of a codec list. */
-export const listName = (codecs: readonly CodecName[]): string => codecs.join(' ');
 
 /**
  * Plain RTP legs that the worker has opened and described before a call needs them: the device's INVITE then leaves

@@ -2,9 +2,17 @@ import type { IcePort } from '@ringthrough/ice';
 import { MediaError, type MediaLegEvents } from '../media-plane.ts';
 import { Bridge } from './bridge.ts';
 import { Leg } from './leg.ts';
-import { listName, type StockedLeg } from './leg-stock.ts';
 import type { LegTransport, TransportHandlers } from './leg-transport.ts';
-import type { CommandName, Commands, LegEvent, LogLevel, OpenLegArgs, WorkerConfig } from './protocol.ts';
+import {
+  type CommandName,
+  type Commands,
+  type LegEvent,
+  type LogLevel,
+  listName,
+  type OpenLegArgs,
+  type StockedLeg,
+  type WorkerConfig,
+} from './protocol.ts';
 import { RtpPorts } from './rtp-ports.ts';
 import { RtpTransport } from './rtp-transport.ts';
 import { Scheduler } from './scheduler.ts';

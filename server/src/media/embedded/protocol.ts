@@ -9,7 +9,6 @@ import type {
   RecordingResult,
   RecordOptions,
 } from '../media-plane.ts';
-import type { StockedLeg } from './leg-stock.ts';
 
 /** What the worker is started with. Times in milliseconds. */
 export interface WorkerConfig {
@@ -20,6 +19,16 @@ export interface WorkerConfig {
   rtpPorts: { min: number; max: number };
   silenceTimeoutMs: number;
 }
+
+/** A leg that waits in the worker for a call, described for each of the codec lists that were asked for before. */
+export interface StockedLeg {
+  stockId: string;
+  /** By its codec list. */
+  offers: Readonly<Record<string, string>>;
+}
+
+/** The name of a codec list. */
+export const listName = (codecs: readonly CodecName[]): string => codecs.join(' ');
 
 export interface OpenLegArgs {
   legId: string;
