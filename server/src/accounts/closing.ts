@@ -2,18 +2,9 @@ import type { Fabric } from '../fabric/index.ts';
 import { Problem } from '../problem.ts';
 import type { Store } from '../store/index.ts';
 import type { Devices } from './devices.ts';
-import { eraseAccount } from './erasing.ts';
+import { type ClosedAccount, eraseAccount } from './erasing.ts';
 import { type Claim, ownerOf } from './numbers.ts';
 import type { Passwords } from './passwords.ts';
-
-/** What there was of an account that has been closed. */
-export interface ClosedAccount {
-  accountId: string;
-  numbers: number;
-  deviceIds: string[];
-  voicemails: number;
-  calls: number;
-}
 
 /** That it is really the owner: the password, or a proof of one of the account's numbers. */
 export type Confirmation = { password: string } | { claim: Claim };

@@ -1,6 +1,7 @@
 import type { Fabric } from '../fabric/index.ts';
 import { Problem } from '../problem.ts';
 import { type DeviceKind, newId, type Store } from '../store/index.ts';
+import { requireAccount } from './account-exists.ts';
 import { newSipCredentials, type SipCredentials } from './sip-credentials.ts';
 
 export interface NewDevice {
@@ -58,12 +59,22 @@ export class Devices {
     this.#now = options.now;
   }
 
+  /** Adds a device for somebody who is logged in. @throws Problem `too-many-devices`, `not-logged-in` */
+  async add(accountId: string, device: NewDevice): Promise<CreatedDevice> {
+    const created = await this.#store.transaction().execute(async (trx) => {
+      await requireAccount(trx, accountId);
+      return this.create(accountId, device, trx);
+    });
+    this.announceRemoval(accountId, created.evicted);
+    return created;
+  }
+
   /**
-   * Adds a device, inside a transaction of the caller when `store` is given. When the account is full, the browser
-   * that was not seen for longest and is not registered makes room: browsers that lost their storage never log out.
+   * Adds a device inside a transaction of the caller. When the account is full, the browser that was not seen for longest
+   * and is not registered makes room: browsers that lost their storage never log out.
    * @throws Problem `too-many-devices`
    */
-  async create(accountId: string, device: NewDevice, store: Store = this.#store): Promise<CreatedDevice> {
+  async create(accountId: string, device: NewDevice, store: Store): Promise<CreatedDevice> {
     const evicted = await this.#makeRoom(accountId, store);
     const { shown, stored } = newSipCredentials();
     const id = newId();

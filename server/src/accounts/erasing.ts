@@ -1,5 +1,13 @@
 import type { Store } from '../store/index.ts';
-import type { ClosedAccount } from './closing.ts';
+
+/** What there was of an account that has been closed. */
+export interface ClosedAccount {
+  accountId: string;
+  numbers: number;
+  deviceIds: string[];
+  voicemails: number;
+  calls: number;
+}
 
 /**
  * Deletes an account and everything that is about it, inside the caller's transaction. Most of it goes with the row of the

@@ -1,6 +1,7 @@
 export { Accounts, type AccountsOptions, type LoggedIn } from './accounts.ts';
-export type { ClosedAccount, Confirmation } from './closing.ts';
+export type { Confirmation } from './closing.ts';
 export type { CreatedDevice, Device, NewDevice } from './devices.ts';
+export type { ClosedAccount } from './erasing.ts';
 export { linphoneConfiguration, type SipServerAddress } from './linphone-configuration.ts';
 export { type Notice, Notices } from './notices.ts';
 export { toE164 } from './number.ts';

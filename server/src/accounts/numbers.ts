@@ -1,6 +1,7 @@
 import type { Fabric } from '../fabric/index.ts';
 import { Problem } from '../problem.ts';
 import type { AnswerMode, Store } from '../store/index.ts';
+import { requireAccount } from './account-exists.ts';
 import type { Notices } from './notices.ts';
 
 /** A validated number of an account. */
@@ -65,6 +66,7 @@ export class Numbers {
    */
   async link(accountId: string, claim: Claim): Promise<void> {
     const loser = await this.#options.store.transaction().execute(async (trx) => {
+      await requireAccount(trx, accountId);
       const proved = await claim(trx);
       return this.attach(trx, accountId, proved);
     });

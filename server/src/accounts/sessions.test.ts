@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 async function logIn(name = 'Laptop'): Promise<Tokens & { deviceId: string }> {
-  const created = await devices.create('ann', { name, system: '', kind: 'web' });
+  const created = await devices.add('ann', { name, system: '', kind: 'web' });
   const { tokens } = await sessions.create(created.device.id, store);
   return { ...tokens, deviceId: created.device.id };
 }
@@ -188,7 +188,7 @@ describe('the database', () => {
 
   it('says with a device when it logged in, and when it was last there', async () => {
     await logIn();
-    await devices.create('ann', { name: 'Desk phone', system: '', kind: 'softphone' });
+    await devices.add('ann', { name: 'Desk phone', system: '', kind: 'softphone' });
     const lists = (await devices.list('ann')).map(({ kind, session }) => [kind, session]);
     expect(Object.fromEntries(lists)).toEqual({
       softphone: undefined,

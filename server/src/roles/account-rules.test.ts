@@ -281,6 +281,39 @@ async function fill(accountId: string): Promise<void> {
     .execute();
 }
 
+/** What came from a number, and to it before anybody had it. */
+async function fillFromOutside(number: string): Promise<void> {
+  const { store, now } = house;
+  const sms = { carrier_id: 'us', sender: number, recipient: '+14155559000', received_at: now };
+  await store
+    .insertInto('sms_inbox')
+    .values({
+      ...sms,
+      id: 'sms1',
+      dedup_key: '1',
+      content_hash: 'x',
+      body: 'Hello',
+      next_attempt_at: now,
+      attempts: 0,
+    })
+    .execute();
+  await store
+    .insertInto('sms_inbox_parts')
+    .values({ ...sms, reference: 1, parts: 2, part: 1, coding: 0, payload: '00', joined: 0 })
+    .execute();
+  await store
+    .insertInto('calls')
+    .values({
+      id: 'call0',
+      called: number,
+      trunk_call_id: 'w',
+      arrived_at: now,
+      ended_at: now,
+      outcome: 'unknown-number',
+    })
+    .execute();
+}
+
 /** Every row of every table, as text. */
 async function everything(): Promise<Array<[table: string, row: string]>> {
   const names =
@@ -301,7 +334,9 @@ describe('closing the account', () => {
   let sipUsers: string[];
   beforeEach(async () => {
     await person.link(annaUk);
-    await person.call('POST', '/api/devices', { name: 'Desk phone' });
+    const added = (await person.call('POST', '/api/devices', { name: 'Desk phone' })).json();
+    expect((await person.call('POST', `/api/devices/${added.device.id}/set-up`)).statusCode).toBe(201);
+    await fillFromOutside(anna);
     // Numbers that were proved and codes that were asked for; one is never answered.
     await (await another()).prove(annaUk, 'login');
     await person.code(anna, 'close');
@@ -329,9 +364,10 @@ describe('closing the account', () => {
     for (const table of ['accounts', 'numbers', 'devices', 'sessions', 'bindings', 'calls', 'voicemails']) {
       expect([...before]).toContain(table);
     }
-    for (const table of ['notices', 'validations', 'sms_outbox', 'forwarding_records']) {
+    for (const table of ['notices', 'validations', 'sms_outbox', 'sms_inbox', 'forwarding_records']) {
       expect([...before]).toContain(table);
     }
+    expect([...before]).toContain('set_up_links');
     const closed: string[] = [];
     house.fabric.subscribe('account.closed', (event) => closed.push(event.accountId));
     const answer = await person.call('DELETE', '/api/account', { password: goodPassword });
@@ -399,6 +435,60 @@ describe('closing the account', () => {
     await person.call('DELETE', '/api/account', { password: goodPassword });
     expect(problem(await other.once('GET', '/api/account'))).toEqual([401, 'not-logged-in']);
     expect((await other.refresh()).statusCode).toBe(401);
+  });
+
+  it('has the carrier switch the forwarding off, and forgets the number when that is done', async () => {
+    await house.close();
+    house = await TestHouse.open((sms) => ({
+      carriers: [
+        {
+          id: 'us',
+          name: 'Test US',
+          country: 'US',
+          family: 'gsm',
+          prefixes: ['+1'],
+          cNumber: '+14155559000',
+          trunks: [{ host: '127.0.0.1', port: 5070 }],
+          provisioning: { adapter: 'http', url: 'http://127.0.0.1:9/' },
+          sms,
+        },
+      ],
+    }));
+    const owner = new Person(house);
+    await owner.signUp(anna);
+    await house.services.forwarding.follow();
+    const jobs = () => house.store.selectFrom('forwarding_jobs').select(['number', 'action']).execute();
+    expect(await jobs()).toEqual([{ number: anna, action: 'activate' }]);
+    expect((await owner.call('DELETE', '/api/account', { password: goodPassword })).statusCode).toBe(200);
+    expect(await jobs()).toEqual([{ number: anna, action: 'deactivate' }]);
+    expect(await house.store.selectFrom('forwarding_records').select('number').execute()).toEqual([]);
+  });
+
+  it('in the middle of everything else breaks nothing, and nothing comes back', async () => {
+    const proof = await person.prove('+14155550177', 'link');
+    const { cookie, refreshCookie } = person;
+    const as = () => Object.assign(new Person(house), { cookie, refreshCookie });
+    const closing = as().once('DELETE', '/api/account', { password: goodPassword });
+    const others = Array.from({ length: 40 }, (_, nth) => {
+      const one = as();
+      switch (nth % 5) {
+        case 0:
+          return one.once('POST', '/api/devices', { name: 'Desk phone' });
+        case 1:
+          return one.once('POST', '/api/account/numbers', { proof });
+        case 2:
+          return logIn(goodPassword);
+        case 3:
+          return one.refresh();
+        default:
+          return one.once('GET', '/api/account');
+      }
+    });
+    const answers = await Promise.all([closing, ...others]);
+    expect(answers[0]?.statusCode).toBe(200);
+    expect(answers.filter(({ statusCode }) => statusCode >= 500).map(({ body }) => body)).toEqual([]);
+    expect(await traces()).toEqual([]);
+    expect(await house.store.selectFrom('devices').select('id').execute()).toEqual([]);
   });
 
   it('needs a login', async () => {

@@ -35,12 +35,11 @@ export function deviceRoutes(api: Api, context: ApiContext): void {
     },
     async (request, reply) => {
       const { accountId, deviceId } = sessionOf(request);
-      const created = await accounts.devices.create(accountId, {
+      const created = await accounts.devices.add(accountId, {
         name: request.body.name,
         system: '',
         kind: 'softphone',
       });
-      accounts.devices.announceRemoval(accountId, created.evicted);
       const device = deviceView(created.device, deviceId);
       return reply.code(201).send({ device, sip: sipView(context, created.sip) });
     },

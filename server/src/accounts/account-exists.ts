@@ -1,0 +1,12 @@
+import { Problem } from '../problem.ts';
+import type { Store } from '../store/index.ts';
+
+/**
+ * Before something is added to an account, inside the transaction that adds it: it may have been closed since the session
+ * was looked up.
+ * @throws Problem `not-logged-in`
+ */
+export async function requireAccount(store: Store, accountId: string): Promise<void> {
+  const row = await store.selectFrom('accounts').select('id').where('id', '=', accountId).executeTakeFirst();
+  if (!row) throw new Problem('not-logged-in');
+}
