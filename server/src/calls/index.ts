@@ -9,6 +9,6 @@ export {
 } from './call-service.ts';
 export type { CallInterceptor, Interception, SpecialCall } from './interceptor.ts';
 export { overloadHeaders } from './sip-causes.ts';
-export { type Direction, TrunkLoad, type TrunkStats } from './trunk-load.ts';
 export type { TestCallState } from './test-call.ts';
 export { TestCalls, type TestCallsOptions } from './test-calls.ts';
+export { type Direction, TrunkLoad, type TrunkStats } from './trunk-load.ts';
