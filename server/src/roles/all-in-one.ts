@@ -72,10 +72,10 @@ export class AllInOne {
       const { services, telephony, http } = await build({ ...options, config }, web, teardown);
       const httpPort = await listenWeb(web, http, teardown);
       services.sms.start();
-      // The first to go: a link that is lost on the way down is no news, and what is enqueued later is in the database.
-      teardown.add('sms links', () => services.sms.close());
       services.forwarding.start();
       teardown.add('forwarding', () => services.forwarding.close());
+      // The first to go: a link that is lost on the way down is no news, and what is enqueued later is in the database.
+      teardown.add('sms links', () => services.sms.close());
       const addresses = {
         http: ownOrigin(config, httpPort),
         sip: sipServer(config, telephony.stack.addresses),
@@ -124,8 +124,8 @@ async function build(options: AllInOneOptions, web: Web, teardown: Teardown): Pr
     log: log.child({ module: 'http' }),
     fabric,
     calls: telephony.calls,
-    testCalls: telephony.testCalls,
     forwardingChecks: telephony.ownCalls.checks,
+    testCalls: telephony.testCalls,
     voicemails: telephony.alerting,
     smsWebhooks: services.sms.webhooks,
     sipServer: () => sipServer(config, telephony.stack.addresses),
