@@ -63,8 +63,16 @@ const awkward = [
   ...['a'.repeat(80), '9'.repeat(64), '🇫🇷'.repeat(30)],
 ];
 
+/** Whatever the service does with these, it stays on this machine, where nobody listens on that port. */
+const places: ReadonlyArray<[name: RegExp, place: string]> = [
+  [/(url|uri|root|origin)$/i, 'http://127.0.0.1:9/fuzz'],
+  [/(host|server|proxy|address)$/i, '127.0.0.1'],
+];
+
 /** Values that fit the schema. Those that are `known` by the name of the property come often. */
 export function fitting(schema: JsonSchema, known: KnownValues = {}, name = ''): Arbitrary<unknown> {
+  const place = places.find(([pattern]) => pattern.test(name))?.[1];
+  if (place !== undefined) return fc.constant(place);
   const meaningful = known[name];
   const any = plain(schema, known);
   return meaningful === undefined || meaningful.length === 0

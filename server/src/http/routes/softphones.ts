@@ -16,6 +16,11 @@ const testCall = z.object({
     .describe('Null: there was none in the last minutes'),
 });
 
+const setUpFile = {
+  description: 'What the softphone reads',
+  content: { 'application/xml': { schema: z.string() } },
+};
+
 /** The softphone itself fetches its configuration, once: it has no login yet. */
 export function softphoneSetUpRoutes(api: Api, { config, limits, setUpLinks, sipServer }: ApiContext): void {
   api.get(
@@ -25,7 +30,7 @@ export function softphoneSetUpRoutes(api: Api, { config, limits, setUpLinks, sip
         tags,
         summary: 'The configuration of a softphone, for Linphone (lpconfig.xsd). Good once.',
         params: z.strictObject({ token: z.string().min(1).max(100) }),
-        response: { 200: z.string().describe('application/xml'), ...schemas.errors },
+        response: { 200: setUpFile, ...schemas.errors },
       },
     },
     async (request, reply) => {
