@@ -172,6 +172,49 @@ it('13.2.2.4: acknowledges and hangs up every other fork that answers, and keeps
   session.bye();
 });
 
+it('13.2.2.4: goes on doing so when the call is over: the same ACK again, another fork is hung up', async () => {
+  const session = await call();
+  await answer(200, 'a');
+  const [ack] = peer.received.filter((message) => message.kind === 'request' && message.method === 'ACK');
+  session.bye();
+  await clock.advance(10);
+  peer.respond(peer.lastRequest('BYE'), 200);
+  await clock.advance(10);
+  expect(peer.news()).toEqual(['INVITE', 'ACK', 'BYE']);
+  await answer(200, 'a');
+  expect(peer.news()).toEqual(['ACK']);
+  expect(peer.received.at(-1)).toEqual(ack);
+  await answer(200, 'b');
+  expect(peer.news()).toEqual(['ACK', 'BYE']);
+  const bye = peer.lastRequest('BYE');
+  expect(bye.headers.get('To')).toBe(tagged('b').To);
+  expect(bye.headers.get('Reason')).toContain('cause=200');
+  await answer(200, 'b');
+  expect(peer.news()).toEqual(['ACK']);
+  await answer(180, 'c');
+  await answer(486, 'c');
+  expect(peer.news()).toEqual([]);
+  peer.respond(bye, 200);
+  await clock.advance(32_000);
+  await answer(200, 'a');
+  expect(peer.news()).toEqual([]);
+  expect(stack.counters.strayResponses).toBe(1);
+});
+
+it('17.1.1.2, timer D: a refusal that comes again is acknowledged again, by the same bytes', async () => {
+  await call();
+  await answer(486, 'a');
+  const ack = peer.lastRequest('ACK');
+  await answer(486, 'a');
+  expect(peer.news()).toEqual(['INVITE', 'ACK', 'ACK']);
+  expect(peer.lastRequest('ACK')).toEqual(ack);
+  await answer(200, 'a');
+  expect(peer.news()).toEqual([]);
+  await clock.advance(32_100);
+  await answer(486, 'a');
+  expect(peer.news()).toEqual([]);
+});
+
 it('17.1.1.2: retransmits, and after 64*T1 without an answer reports 408', async () => {
   await call();
   await clock.advance(32_000);

@@ -411,3 +411,27 @@ async function settled(promise: Promise<SipResponse>): Promise<SipResponse> {
   await clock.advance(10);
   return promise;
 }
+
+it('17.2: what comes again after the call is over is absorbed, answered as before, or not known any more', async () => {
+  await confirmed();
+  const ok = peer.lastResponse(200);
+  const bye = peer.request('BYE', {
+    Via: 'SIP/2.0/UDP 10.0.0.2:5070;branch=z9hG4bKbye1',
+    CSeq: '2 BYE',
+    From: ok.headers.get('From') ?? '',
+    To: ok.headers.get('To') ?? '',
+    'Call-ID': ok.headers.get('Call-ID') ?? '',
+  });
+  peer.send(bye);
+  await clock.advance(10);
+  expect(peer.news()).toEqual(['200 BYE']);
+  const answer = peer.received.at(-1);
+  peer.send(bye);
+  await clock.advance(10);
+  expect(peer.news()).toEqual(['200 BYE']);
+  expect(peer.received.at(-1)).toEqual(answer);
+  await clock.advance(33_000);
+  peer.send(bye);
+  await clock.advance(10);
+  expect(peer.news()).toEqual(['481 BYE']);
+});
