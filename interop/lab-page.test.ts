@@ -8,9 +8,9 @@ import { hasPeer } from './support/peers.ts';
 import { until } from './support/process.ts';
 import { Ringthrough } from './support/ringthrough.ts';
 
-const screens = fileURLToPath(new URL('../docs/screens/', import.meta.url));
+const screens = fileURLToPath(new URL('../lab/screens/', import.meta.url));
 const axeSource = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-/** `UPDATE_SCREENS=1` takes the pictures of docs/screens anew. */
+/** `UPDATE_SCREENS=1` takes the pictures of lab/screens anew. */
 const updates = process.env.UPDATE_SCREENS !== undefined;
 
 const own = '+14155550101';
@@ -155,7 +155,7 @@ describe.skipIf(!hasPeer('chromium'))('the page of the lab', () => {
     }
 
     const picture = (screen: string) =>
-      page.screenshot({ path: `${screens}lab-${screen}-${name}.png`, animations: 'disabled' });
+      page.screenshot({ path: `${screens}${screen}-${name}.png`, animations: 'disabled' });
 
     it('shows each carrier with its handsets', async () => {
       await check('start');

@@ -111,7 +111,7 @@ function ColumnHead({ column, x, width }: { column: Participant; x: number; widt
 
 /** Breaks a title at its last space when it is too long for one line. */
 function inTwoLines(title: string, width: number): string[] {
-  const letterWidth = width < narrow ? 7 : 8;
+  const letterWidth = width < narrow ? 7 : 9;
   const middle = title.indexOf(' ', Math.floor(title.length / 3));
   if (title.length * letterWidth < width - 12 || middle < 0) return [title];
   return [title.slice(0, middle), title.slice(middle + 1)];
