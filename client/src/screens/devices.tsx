@@ -110,28 +110,30 @@ function DeviceItem(props: { device: Device }) {
         <span class="item-title block">{device.name}</span>
         <span class="item-note block">{describe(device)}</span>
       </span>
-      {device.kind === 'softphone' && (
-        <a
-          class="button quiet small"
-          href={href('settings', 'devices', device.id)}
-          aria-label={`${texts.devices.setUp}: ${device.name}`}
-        >
-          {texts.devices.setUp}
-        </a>
-      )}
-      {device.current ? (
-        <span class="tag">{texts.devices.thisDevice}</span>
-      ) : (
-        <Button
-          kind="danger-quiet small"
-          label={texts.devices.signOutNamed(device.name)}
-          onClick={() => {
-            asking.value = true;
-          }}
-        >
-          {texts.devices.signOut}
-        </Button>
-      )}
+      <span class="item-buttons">
+        {device.kind === 'softphone' && (
+          <a
+            class="button quiet small"
+            href={href('settings', 'devices', device.id)}
+            aria-label={`${texts.devices.setUp}: ${device.name}`}
+          >
+            {texts.devices.setUp}
+          </a>
+        )}
+        {device.current ? (
+          <span class="tag">{texts.devices.thisDevice}</span>
+        ) : (
+          <Button
+            kind="danger-quiet small"
+            label={texts.devices.signOutNamed(device.name)}
+            onClick={() => {
+              asking.value = true;
+            }}
+          >
+            {texts.devices.signOut}
+          </Button>
+        )}
+      </span>
       {asking.value && (
         <Confirm
           title={texts.devices.signOutTitle(device.name)}
