@@ -63,6 +63,8 @@ declare module 'smpp' {
     createServer: typeof createServer;
     connect: typeof connect;
     errors: typeof errors;
+    /** By name. */
+    commands: Readonly<Record<string, unknown>>;
     gsmCoder: typeof gsmCoder;
   };
   export default smpp;

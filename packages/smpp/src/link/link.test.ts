@@ -282,6 +282,41 @@ describe('SmppSession', () => {
     await until(() => commands().includes(0x80000006));
   });
 
+  it.each([0x0b, 0x8000_000b, 0x0102, 0x0121])(
+    'lives on after command %i, which has no answer',
+    async (id) => {
+      await pair({ onRequest: async (): Promise<Answer> => ({ status: 3 }) });
+      const odd = encodePdu({ command: 'enquire_link', sequence: 1 });
+      odd.writeUInt32BE(id, 4);
+      far.write(odd);
+      far.write(encodePdu({ command: 'enquire_link', sequence: 2 }));
+      await until(() => commands().includes(0x8000_0015));
+      expect(near.isOpen).toBe(true);
+    },
+  );
+
+  it('keeps no answers without end for a peer that takes none', async () => {
+    let unsent = 0;
+    const socket = new Duplex({ read: () => {}, write: () => {} });
+    const session = new SmppSession({
+      socket,
+      answerMs: 1000,
+      enquireLinkMs: 60_000,
+      window: 1,
+      maxIncoming: 64,
+      onRequest: async () => ({ status: 0 }),
+    });
+    const question = encodePdu({ command: 'enquire_link', sequence: 1 });
+    const flood = Buffer.concat(Array.from({ length: 4096 }, () => question));
+    for (let round = 0; round < 200; round += 1) {
+      socket.push(flood);
+      await new Promise((resolve) => setImmediate(resolve));
+      unsent = Math.max(unsent, socket.writableLength);
+    }
+    session.destroy('test over');
+    expect(unsent).toBeLessThan(2 * 1024 * 1024);
+  });
+
   it('reads no more than it can deal with', async () => {
     const open: Array<() => void> = [];
     await pair({ onRequest: () => new Promise((resolve) => open.push(() => resolve({ status: 0 }))) });

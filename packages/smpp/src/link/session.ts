@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { FrameReader } from '../pdu/frame-reader.ts';
-import { decodePdu, encodePdu, type Pdu, type PduFields } from '../pdu/pdu.ts';
+import { decodePdu, encodePdu, isCommand, maxPduLength, type Pdu, type PduFields } from '../pdu/pdu.ts';
 import { status } from '../pdu/status.ts';
 
 /** A request has no answer: the connection ended, the answer did not come in time, or nobody wants it any more. */
@@ -44,6 +44,8 @@ interface Waiting {
 }
 
 const lastSequence = 0x7fff_ffff;
+/** A peer that takes no answers may have so many octets waiting for it; then nothing of it is read. */
+const maxUnsent = 64 * maxPduLength;
 
 /**
  * One connection between two SMPP entities: requests with their answers, in both directions. Either side may use it;
@@ -74,6 +76,7 @@ export class SmppSession {
     socket.on('error', (error: NodeJS.ErrnoException) => this.destroy(error.code ?? error.message));
     socket.on('end', () => this.destroy('the peer closed the connection'));
     socket.on('close', () => this.destroy('the connection closed'));
+    socket.on('drain', () => this.#readOn());
     this.#armEnquiry(options.enquireLinkMs);
   }
 
@@ -183,19 +186,33 @@ export class SmppSession {
   }
 
   async #serve(pdu: Pdu): Promise<void> {
-    const { socket, maxIncoming, onRequest } = this.#options;
+    const { onRequest } = this.#options;
     this.#incoming += 1;
-    if (this.#incoming >= maxIncoming) socket.pause();
+    if (this.#isFull) this.#options.socket.pause();
     const answer = await onRequest(pdu).catch((): Answer => ({ status: status.systemError }));
     this.#incoming -= 1;
     if (this.#why !== undefined) return;
     this.#answer(pdu, answer);
-    socket.resume();
+    this.#readOn();
   }
 
+  /** What has no answer of its own, such as outbind, is none of what we take (SMPP 3.4 section 4.3). */
   #answer({ command, sequence }: Pdu, { status: code, fields = {} }: Answer): void {
-    const answer = command === 'unknown' ? 'generic_nack' : `${command}_resp`;
-    this.#options.socket.write(encodePdu({ command: answer, sequence, status: code, fields }));
+    const { socket } = this.#options;
+    const own = `${command}_resp`;
+    const answer = isCommand(own) ? own : 'generic_nack';
+    socket.write(encodePdu({ command: answer, sequence, status: code, fields }));
+    if (this.#isFull) socket.pause();
+  }
+
+  /** As many requests in work, or answers that the peer does not take, as there may be. */
+  get #isFull(): boolean {
+    const { socket, maxIncoming } = this.#options;
+    return this.#incoming >= maxIncoming || socket.writableLength >= maxUnsent;
+  }
+
+  #readOn(): void {
+    if (this.#why === undefined && !this.#isFull) this.#options.socket.resume();
   }
 
   #armEnquiry(delayMs: number): void {

@@ -67,6 +67,9 @@ function withoutNextParameter(text: string): string {
   return /^[^\x00-\x1f]*/.exec(text)?.[0] ?? '';
 }
 
+/** Whether a PDU of this name can be encoded. */
+export const isCommand = (name: string): boolean => Object.hasOwn(smpp.commands, name);
+
 /** @throws RangeError when it is longer than `maxPduLength` */
 export function encodePdu({ command, sequence, status = 0, fields = {} }: PduToSend): Buffer {
   // What the package does not know for a Buffer it takes for a text.
