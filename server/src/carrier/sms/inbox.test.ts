@@ -106,6 +106,25 @@ describe('SmsInbox', () => {
     expect((await rows())[0]?.attempts).toBe(3);
   });
 
+  it('looks again when the database was away while a message was told', async () => {
+    const inbox = open();
+    let told = 0;
+    inbox.subscribe(async () => {
+      told += 1;
+      if (told > 1) return;
+      await store.schema.alterTable('sms_inbox').renameTo('sms_inbox_away').execute();
+    });
+    inbox.start();
+    await inbox.accept(sms);
+    await until(() => told === 1);
+    await store.schema
+      .alterTable('sms_inbox_away' as 'sms_inbox')
+      .renameTo('sms_inbox')
+      .execute();
+    await until(() => told === 2);
+    await done();
+  });
+
   it('leaves in the end what a listener always fails at, and takes the next', async () => {
     const inbox = open({ now: Date.now, giveUpAfterMs: 20 });
     const { heard, listen } = listener();

@@ -179,7 +179,11 @@ export class SmsInbox {
       return;
     }
     this.#round = this.#handOut()
-      .catch((error: unknown) => this.#options.log.error({ err: error }, 'SMS inbox failed'))
+      .catch((error: unknown) => {
+        this.#options.log.error({ err: error }, 'SMS inbox failed');
+        // Such as a database that is away: nothing else would look again.
+        this.#arm(this.#options.maxRetryMs);
+      })
       .finally(() => {
         this.#round = undefined;
         if (!this.#again) return;
@@ -204,7 +208,13 @@ export class SmsInbox {
     if (this.#abort.signal.aborted) return;
     const next = rows.find((row) => row.next_attempt_at > now);
     if (due.length > 0) this.#again = true;
-    else if (next) this.#timer = setTimeout(() => this.#wake(), next.next_attempt_at - now);
+    else if (next) this.#arm(next.next_attempt_at - now);
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#abort.signal.aborted) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#wake(), delayMs);
   }
 
   async #tell(row: InboxRow): Promise<void> {

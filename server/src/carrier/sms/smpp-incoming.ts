@@ -28,6 +28,8 @@ export interface SmppIncomingOptions {
 
 /** TON of a number with its country code (SMPP 3.4 section 5.2.5). */
 const international = 1;
+/** TON of a name: whoever sends through a gateway chooses it, and nobody vouches for it. */
+const alphanumeric = 5;
 
 /** What an SMS centre brings: messages of people, and receipts. Everything is durable before it is acknowledged. */
 export class SmppIncoming {
@@ -76,7 +78,8 @@ export class SmppIncoming {
   async #message(pdu: Pdu, link: string): Promise<void> {
     const { carrierId, inbox, inboxParts } = this.#options;
     const { coding, payload, concatenation } = readUserData(pdu);
-    const from = this.#number(pdu, 'source_addr', 'source_addr_ton');
+    const isName = numberField(pdu, 'source_addr_ton') === alphanumeric;
+    const from = isName ? nameOf(pdu) : this.#number(pdu, 'source_addr', 'source_addr_ton');
     const to = this.#number(pdu, 'destination_addr', 'dest_addr_ton');
     if (concatenation) {
       await inboxParts.accept({ carrierId, link, from, to, ...concatenation, coding, payload });
@@ -90,3 +93,9 @@ export class SmppIncoming {
     return normaliseNumber(textField(pdu, address), country, numberField(pdu, ton) === international);
   }
 }
+
+/** Never in the form of a number: a name of digits is not the number of anybody. */
+const nameOf = (pdu: Pdu): string =>
+  textField(pdu, 'source_addr')
+    .trim()
+    .replace(/^[+\s]+/, '');

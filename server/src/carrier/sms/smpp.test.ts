@@ -386,6 +386,16 @@ describe('SMS that come in over SMPP', () => {
     expect(heardTexts()).toEqual(['हाँ 👍', 'offer', '\u0001È']);
   });
 
+  it.each(['14155550101', '+14155550101', ' +14155550101', '++14155550101'])(
+    'under the name %j are of no number',
+    async (source_addr) => {
+      await open();
+      await smsc.deliver({ source_addr_ton: 5, source_addr, ...to, short_message: 'YES' });
+      await until(() => house.heard.length === 1);
+      expect(house.heard[0]?.from).toBe('14155550101');
+    },
+  );
+
   it('are put together from their parts: out of order, twice, and mixed with others', async () => {
     await open();
     await smsc.deliver(part(3, 'three'));
