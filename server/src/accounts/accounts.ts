@@ -3,6 +3,7 @@ import { Problem } from '../problem.ts';
 import { newId, type Store } from '../store/index.ts';
 import { Closing } from './closing.ts';
 import { type CreatedDevice, Devices, type NewDevice } from './devices.ts';
+import type { ForgetProofs } from './erasing.ts';
 import { Notices } from './notices.ts';
 import { type Claim, Numbers, ownerOf } from './numbers.ts';
 import type { Argon2Options } from './password-hasher.ts';
@@ -27,6 +28,8 @@ export interface AccountsOptions {
   maxNumbersPerAccount: number;
   /** How long an account is kept that has no number, and no session that could link one. */
   numberlessKeptMs: number;
+  /** What is to be done about the proofs of numbers when an account is closed. */
+  forgetProofs: ForgetProofs;
   now?: () => number;
 }
 
@@ -49,7 +52,7 @@ export class Accounts {
   readonly #now: () => number;
 
   constructor(options: AccountsOptions) {
-    const { store, fabric, argon2, numberlessKeptMs } = options;
+    const { store, fabric, argon2, numberlessKeptMs, forgetProofs } = options;
     const now = options.now ?? Date.now;
     this.#store = store;
     this.#fabric = fabric;
@@ -72,6 +75,7 @@ export class Accounts {
       devices,
       passwords: this.#passwords,
       numberlessKeptMs,
+      forgetProofs,
       now,
     });
   }

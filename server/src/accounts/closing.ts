@@ -2,7 +2,7 @@ import type { Fabric } from '../fabric/index.ts';
 import { Problem } from '../problem.ts';
 import type { Store } from '../store/index.ts';
 import type { Devices } from './devices.ts';
-import { type ClosedAccount, eraseAccount } from './erasing.ts';
+import { type ClosedAccount, eraseAccount, type ForgetProofs } from './erasing.ts';
 import { type Claim, ownerOf } from './numbers.ts';
 import type { Passwords } from './passwords.ts';
 
@@ -14,6 +14,7 @@ export interface ClosingOptions {
   fabric: Fabric;
   devices: Devices;
   passwords: Passwords;
+  forgetProofs: ForgetProofs;
   /** How long an account is kept that has no number, and no session that could link one. */
   numberlessKeptMs: number;
   now: () => number;
@@ -29,7 +30,7 @@ export class Closing {
 
   /** @throws Problem `wrong-password`, of the claim, `bad-proof` when the number is not one of the account */
   async close(accountId: string, confirmation: Confirmation): Promise<ClosedAccount> {
-    const { store, passwords, now } = this.#options;
+    const { store, passwords, forgetProofs } = this.#options;
     if ('password' in confirmation) await passwords.confirm(accountId, confirmation.password);
     const closed = await store.transaction().execute(async (trx) => {
       if ('claim' in confirmation) {
@@ -38,7 +39,7 @@ export class Closing {
           throw new Problem('bad-proof', 'Prove a number of this account.');
         }
       }
-      return eraseAccount(trx, accountId, now());
+      return eraseAccount(trx, accountId, forgetProofs);
     });
     this.#announce(closed);
     return closed;
@@ -46,11 +47,11 @@ export class Closing {
 
   /** Closes the accounts that nobody can get into any more: see `numberlessKeptMs`. */
   async sweep(): Promise<void> {
-    const { store, now } = this.#options;
+    const { store, forgetProofs } = this.#options;
     for (const id of await this.#outOfReach(store)) {
       const closed = await store.transaction().execute(async (trx) => {
         const [still] = await this.#outOfReach(trx, id);
-        return still === undefined ? undefined : eraseAccount(trx, id, now());
+        return still === undefined ? undefined : eraseAccount(trx, id, forgetProofs);
       });
       if (closed) this.#announce(closed);
     }

@@ -9,13 +9,20 @@ export interface ClosedAccount {
   calls: number;
 }
 
+/** Takes the account, and its numbers, out of the validations, inside the transaction. */
+export type ForgetProofs = (trx: Store, account: { accountId: string; numbers: string[] }) => Promise<void>;
+
 /**
  * Deletes an account and everything that is about it, inside the caller's transaction. Most of it goes with the row of the
  * account (`on delete cascade`); this looks for the rest, which knows the account by its numbers only. What stays: the
  * call logs of other people whom it called, what somebody else has begun with these numbers, and what has to be switched
  * off at a carrier, until it is.
  */
-export async function eraseAccount(trx: Store, accountId: string, now: number): Promise<ClosedAccount> {
+export async function eraseAccount(
+  trx: Store,
+  accountId: string,
+  forgetProofs: ForgetProofs,
+): Promise<ClosedAccount> {
   const numbers = await trx
     .selectFrom('numbers')
     .select('e164')
@@ -34,7 +41,8 @@ export async function eraseAccount(trx: Store, accountId: string, now: number): 
     .executeTakeFirstOrThrow();
   if (voicemails.length > 0) await trx.insertInto('discarded_voicemails').values(voicemails).execute();
   const known = numbers.map(({ e164 }) => e164);
-  if (known.length > 0) await eraseNumbers(trx, known, now);
+  await forgetProofs(trx, { accountId, numbers: known });
+  if (known.length > 0) await eraseNumbers(trx, known);
   await trx.deleteFrom('accounts').where('id', '=', accountId).execute();
   return {
     accountId,
@@ -45,20 +53,8 @@ export async function eraseAccount(trx: Store, accountId: string, now: number): 
   };
 }
 
-/** Validations without an account, SMS to and from the person, and calls that came when nobody had the number. */
-async function eraseNumbers(trx: Store, numbers: string[], now: number): Promise<void> {
-  await trx
-    .deleteFrom('validations')
-    .where('number', 'in', numbers)
-    .where('account_id', 'is', null)
-    .where((row) =>
-      row.or([
-        row('purpose', 'in', ['login', 'reset']),
-        row('status', 'in', ['used', 'failed']),
-        row('expires_at', '<=', now),
-      ]),
-    )
-    .execute();
+/** SMS to and from the person, and calls that came when nobody had the number. */
+async function eraseNumbers(trx: Store, numbers: string[]): Promise<void> {
   await trx.deleteFrom('sms_outbox').where('recipient', 'in', numbers).execute();
   await trx.deleteFrom('sms_inbox').where('sender', 'in', numbers).execute();
   await trx.deleteFrom('sms_inbox_parts').where('sender', 'in', numbers).execute();

@@ -173,6 +173,7 @@ describe('what is sent', () => {
     const send = (number: string, who = person) => start(who, { number, purpose: 'login' });
     for (const wanted of [201, 201, 429]) expect((await send(anna)).statusCode).toBe(wanted);
     house.now += 60 * minute;
+    await house.smsCentre.count(2);
     await person.signUp(anna);
     const mine = (nth: number) => start(person, { number: `+1415555020${nth}`, purpose: 'link' });
     for (const nth of [1, 2, 3, 4]) expect((await mine(nth)).statusCode).toBe(201);
@@ -207,6 +208,62 @@ describe('what is sent', () => {
     ]);
     house.now += 60 * minute;
     expect((await send(anna)).statusCode).toBe(201);
+  });
+});
+
+describe('what was counted', () => {
+  const victim = '+14155550199';
+  const close = (who: Person) => who.call('DELETE', '/api/account', { password: goodPassword });
+
+  it('counts on when the account is closed that it was counted for', async () => {
+    await open({
+      validation: { sendsPerNumberPerHour: 3, sendsPerAddressPerHour: 8, sendsPerCountryPerHour: 6 },
+    });
+    const send = async (number: string) =>
+      codeOf(await start(new Person(house), { number, purpose: 'login' })) ?? 'sent';
+    for (let nth = 0; nth < 2; nth += 1) {
+      await person.signUp(anna);
+      await person.code(victim, 'link');
+      expect((await close(person)).statusCode).toBe(200);
+    }
+    expect([await send(anna), await send(anna)]).toEqual(['sent', 'too-many-sends']);
+    expect([await send(victim), await send(victim)]).toEqual(['sent', 'too-many-sends']);
+    expect(await send('+14155550198')).toBe('too-many-sends');
+    expect([await send('+447700900120'), await send('+447700900121')]).toEqual(['sent', 'sent']);
+    expect(await send('+447700900122')).toBe('too-many-sends');
+    house.now += 60 * minute;
+    expect([await send(anna), await send(victim)]).toEqual(['sent', 'sent']);
+  });
+
+  it('of wrong codes, too: nobody guesses anew by closing an account', async () => {
+    await open({ validation: { wrongCodesPerNumberPerDay: 4 } });
+    for (let nth = 0; nth < 2; nth += 1) {
+      await person.signUp(anna);
+      const { id, code } = await person.code(victim, 'link');
+      for (let tries = 0; tries < 2; tries += 1) await check(person, id, other(code));
+      expect((await close(person)).statusCode).toBe(200);
+    }
+    const request = { number: victim, purpose: 'login' };
+    expect(codeOf(await start(new Person(house), request))).toBe('too-many-attempts');
+  });
+
+  it('is no more than that: whose number, account and address it was is not kept', async () => {
+    await open();
+    await person.signUp(anna);
+    const { id } = await person.code(victim, 'link');
+    const { id: accountId } = (await person.call('GET', '/api/account')).json();
+    const ids = (await rows()).map((row) => row.id_hash);
+    const visitor = new Person(house);
+    await close(person);
+    const left = await rows();
+    expect(left).toHaveLength(2);
+    for (const sign of [anna, victim, accountId, '127.0.0.1', ...ids]) {
+      expect(JSON.stringify(left)).not.toContain(sign);
+    }
+    expect(codeOf(await check(visitor, id, '123456'))).toBe('no-such-validation');
+    house.now += 49 * 60 * minute;
+    await house.services.validations.sweep();
+    expect(await rows()).toEqual([]);
   });
 });
 

@@ -41,20 +41,24 @@ export interface Services {
 /** The modules that need neither SIP nor media. */
 export function createServices(options: ServicesOptions): Services {
   const { catalogue, catalogueEditor } = options.catalogue ?? createCatalogue(options);
-  const accounts = createAccounts(options);
   const sms = createSms(options, catalogue);
+  const validations = createValidations(options, catalogue, sms);
+  const accounts = createAccounts(options, validations);
   return {
     accounts,
     setUpLinks: createSetUpLinks(options),
     catalogue,
     catalogueEditor,
     sms,
-    validations: createValidations(options, catalogue, sms),
+    validations,
     forwarding: createForwarding(options, catalogue, accounts),
   };
 }
 
-function createAccounts({ config, store, fabric, masterKey, now }: ServicesOptions): Accounts {
+function createAccounts(
+  { config, store, fabric, masterKey, now }: ServicesOptions,
+  validations: Validations,
+): Accounts {
   const { accounts } = config;
   return new Accounts({
     store,
@@ -71,6 +75,7 @@ function createAccounts({ config, store, fabric, masterKey, now }: ServicesOptio
       lifetimeMs: accounts.sessionLifetimeDays * 86_400_000,
       graceMs: accounts.refreshGraceSeconds * 1000,
     },
+    forgetProofs: (trx, account) => validations.forget(trx, account),
     numberlessKeptMs: accounts.numberlessKeptDays * 86_400_000,
     maxDevicesPerAccount: accounts.maxDevicesPerAccount,
     maxNumbersPerAccount: accounts.maxNumbersPerAccount,

@@ -1,4 +1,5 @@
 import type { Store } from '../store/index.ts';
+import { aliasOf } from './forgetting.ts';
 import type { SourceEvent, Verdict } from './mechanism.ts';
 import type { AnswerHash } from './secrets.ts';
 
@@ -22,19 +23,20 @@ export interface PendingRow {
   expires_at: number;
 }
 
-const dayMs = 24 * 3_600_000;
+/** How long anything is counted. */
+export const dayMs = 24 * 3_600_000;
 
 /** Whether so many wrong codes came for a number within a day that none is taken any more. */
 export async function tooManyWrongCodes(
   trx: Store,
-  rules: Pick<Rules, 'wrongCodesPerNumberPerDay'>,
+  rules: Pick<Rules, 'wrongCodesPerNumberPerDay' | 'hash'>,
   number: string,
   now: number,
 ): Promise<boolean> {
   const row = await trx
     .selectFrom('validations')
     .select((validation) => validation.fn.sum('wrong_answers').as('wrong'))
-    .where('number', '=', number)
+    .where('number', 'in', [number, aliasOf(rules.hash)(number)])
     .where('created_at', '>', now - dayMs)
     .executeTakeFirst();
   return Number(row?.wrong ?? 0) >= rules.wrongCodesPerNumberPerDay;

@@ -1,5 +1,6 @@
 import { Problem } from '../problem.ts';
 import type { Store } from '../store/index.ts';
+import type { Alias } from './forgetting.ts';
 import type { Channel } from './mechanism.ts';
 
 export interface SendLimits {
@@ -22,6 +23,8 @@ export interface Send {
   accountId: string | undefined;
   channel: Channel;
   now: number;
+  /** Under which numbers and addresses of accounts that were closed count on. */
+  alias: Alias;
 }
 
 /** Too many codes were sent; `limit` says by whom or where to. */
@@ -48,26 +51,32 @@ export async function checkSendLimits(store: Store, limits: SendLimits, send: Se
   const one: readonly Channel[] = [send.channel];
   const paid: readonly Channel[] = ['sms', 'call'];
   const checks: Check[] = [
-    { limit: 'number', column: 'number', value: send.number, most: limits.perNumberPerHour, channels: one },
+    {
+      limit: 'number',
+      column: 'number',
+      values: [send.number, send.alias(send.number)],
+      most: limits.perNumberPerHour,
+      channels: one,
+    },
     {
       limit: 'address',
       column: 'address',
-      value: send.address,
+      values: [send.address, send.alias(send.address)],
       most: limits.perAddressPerHour,
       channels: one,
     },
     {
       limit: 'account',
       column: 'account_id',
-      value: send.accountId,
+      values: send.accountId === undefined ? [] : [send.accountId],
       most: limits.perAccountPerHour,
       channels: one,
     },
   ];
   if (send.channel !== 'incoming') {
     const most = limits.byCountry[send.country] ?? limits.perCountryPerHour;
-    checks.push({ limit: 'country', column: 'country', value: send.country, most, channels: paid });
-    checks.push({ limit: 'total', column: undefined, value: '', most: limits.perHour, channels: paid });
+    checks.push({ limit: 'country', column: 'country', values: [send.country], most, channels: paid });
+    checks.push({ limit: 'total', column: undefined, values: [], most: limits.perHour, channels: paid });
   }
   for (const check of checks) {
     const retryAfter = await waitFor(store, check, send.now);
@@ -78,7 +87,8 @@ export async function checkSendLimits(store: Store, limits: SendLimits, send: Se
 interface Check {
   limit: SendLimit;
   column: 'number' | 'address' | 'account_id' | 'country' | undefined;
-  value: string | undefined;
+  /** Any of these. */
+  values: readonly string[];
   most: number;
   channels: readonly Channel[];
 }
@@ -86,10 +96,10 @@ interface Check {
 /** @returns seconds until there is room; undefined when there is */
 async function waitFor(
   store: Store,
-  { column, value, most, channels }: Check,
+  { column, values, most, channels }: Check,
   now: number,
 ): Promise<number | undefined> {
-  if (value === undefined) return undefined;
+  if (column !== undefined && values.length === 0) return undefined;
   if (most === 0) return hourMs / 1000;
   // The send that has to leave the window before there is room for another one.
   let query = store
@@ -97,7 +107,7 @@ async function waitFor(
     .select('created_at')
     .where('created_at', '>', now - hourMs)
     .where('channel', 'in', channels);
-  if (column) query = query.where(column, '=', value);
+  if (column) query = query.where(column, 'in', values);
   const blocking = await query
     .orderBy('created_at', 'desc')
     .offset(most - 1)

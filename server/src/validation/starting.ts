@@ -2,6 +2,7 @@ import type { Carrier } from '../carrier/index.ts';
 import type { Language, MechanismName } from '../config.ts';
 import type { Store, ValidationPurpose } from '../store/index.ts';
 import { destinationOf } from './destination.ts';
+import { aliasOf } from './forgetting.ts';
 import type { Beginning, Challenge, ValidationMechanism } from './mechanism.ts';
 import { isGuessable, type Rules, tooManyWrongCodes } from './proving.ts';
 import { refusal } from './refusals.ts';
@@ -58,7 +59,8 @@ export async function recordStart(
   const { number, purpose, accountId, address } = request;
   const { channel } = mechanism;
   const country = destinationOf(number);
-  await checkSendLimits(trx, sendLimits, { number, country, address, accountId, channel, now });
+  const alias = aliasOf(rules.hash);
+  await checkSendLimits(trx, sendLimits, { number, country, address, accountId, channel, now, alias });
   if (isGuessable(mechanism.challenge) && (await tooManyWrongCodes(trx, rules, number, now))) {
     throw refusal({ result: 'blocked' });
   }

@@ -6,10 +6,11 @@ import { Changes } from './changes.ts';
 import { Counters, type ValidationStats } from './counters.ts';
 import { Desk } from './desk.ts';
 import { destinationOf } from './destination.ts';
+import { aliasOf, type ForgottenAccount, forgetValidations } from './forgetting.ts';
 import { languageOf } from './languages.ts';
 import type { MechanismRequest, ProofDesk, ValidationDetail, ValidationMechanism } from './mechanism.ts';
 import { type Carriers, type Possibilities, possibilitiesFor } from './possibilities.ts';
-import { isGuessable, judge, type Rules } from './proving.ts';
+import { dayMs, isGuessable, judge, type Rules } from './proving.ts';
 import { otherWay, refusal } from './refusals.ts';
 import { type Asker, isAccounts, isOver, ownRow, standingOf, type ValidationStanding } from './rows.ts';
 import { AnswerHash, randomToken, sha256 } from './secrets.ts';
@@ -241,6 +242,12 @@ export class Validations {
       throw new Problem('bad-proof', 'Prove the number again: a proof is good once and for a short time.');
     }
     return { number: row.number, carrierId: row.carrier_id };
+  }
+
+  /** Forgets the validations of an account, inside the transaction that closes it; what limits count stays, nameless. */
+  forget(trx: Store, account: ForgottenAccount): Promise<void> {
+    const alias = aliasOf(this.#rules.hash);
+    return forgetValidations(trx, account, { alias, now: this.#now(), countedMs: dayMs });
   }
 
   /** Throws out what is old; called now and then. */
