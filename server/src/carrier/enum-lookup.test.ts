@@ -42,6 +42,13 @@ describe('networksIn (RFC 6116, RFC 4769)', () => {
     ['a pattern that does not match', [record('!^\\+44.*$!tel:+1;rn=+11!')], []],
     ['a broken pattern', [record('!^(.*$!tel:+1;rn=+11!')], []],
     ['a pattern that takes for ever', [record('!^((1*)*)*x$!tel:+1;rn=+11!')], []],
+    ['a pattern of many repetitions', [record(`!^${'.*'.repeat(40)}x$!tel:+1;rn=+11!`)], []],
+    ['a pattern of many choices', [record(`!^${'(|)'.repeat(60)}x$!tel:+1;rn=+11!`)], []],
+    [
+      'a pattern with a plus, a class and a group',
+      [record('!^\\+1([0-9]{3})(.*)$!tel:+1\\1\\2;rn=+11!')],
+      ['+11'],
+    ],
     ['no expression', [record('!a')], []],
   ])('%s', (_, records, networks) => expect(networksIn(records, number)).toEqual(networks));
 

@@ -68,15 +68,18 @@ export function networksIn(records: readonly Naptr[], number: string): readonly 
   return [];
 }
 
+/** What a pattern may repeat or leave open: beyond, the ways to match sixteen characters are too many to try. */
+const maxChoices = 4;
+
 /**
- * `!pattern!replacement!flags` (RFC 3402 section 3.2). Patterns come from the network: one that repeats a group is not
- * run, as it may take for ever.
+ * `!pattern!replacement!flags` (RFC 3402 section 3.2). Patterns come from the network, in public ENUM from whoever has the
+ * number: one that repeats a group, or has many choices, is not run, as it may take for ever.
  */
 function substituted(expression: string, number: string): string | undefined {
   const delimiter = expression[0] ?? '';
   if (delimiter === '' || expression.length > 512) return undefined;
   const [, pattern = '', replacement = '', flags = '', ...more] = expression.split(delimiter);
-  if (more.length > 0 || /\)[*+?{]/.test(pattern)) return undefined;
+  if (more.length > 0 || !isQuick(pattern)) return undefined;
   try {
     const match = new RegExp(pattern, flags.toLowerCase() === 'i' ? 'i' : '').exec(number);
     return match
@@ -85,6 +88,11 @@ function substituted(expression: string, number: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isQuick(pattern: string): boolean {
+  const choices = pattern.replace(/\\./g, '').match(/[*+?{|]/g) ?? [];
+  return choices.length <= maxChoices && !/\)[*+?{]/.test(pattern);
 }
 
 /** `tel:+1…;npdi;rn=+1…`, the same in the user part of a SIP URI, or a SIP URI in the domain of a 3GPP network. */
