@@ -15,7 +15,7 @@ import {
   type RecordOptions,
 } from '../media-plane.ts';
 import { LegStock } from './leg-stock.ts';
-import type { LegEvent, OpenLegArgs } from './protocol.ts';
+import type { CommandName, Commands, LegEvent, OpenLegArgs } from './protocol.ts';
 import { type MediaLog, WorkerClient } from './worker-client.ts';
 
 export interface EmbeddedMediaPlaneOptions {
@@ -109,7 +109,10 @@ export class EmbeddedMediaPlane implements MediaPlane {
   async openLeg(options: OpenLegOptions): Promise<MediaLeg> {
     const worker = await this.#worker;
     const { leg, args } = this.#newLeg(options, worker);
-    await this.#opening(leg, worker.request('openLeg', args));
+    const opened = worker
+      .request('openLeg', args)
+      .catch((error) => this.#openFromStock(error, leg, args, async () => undefined));
+    await this.#opening(leg, opened);
     return leg;
   }
 
@@ -121,34 +124,40 @@ export class EmbeddedMediaPlane implements MediaPlane {
       worker.tell('adoptLeg', { ...args, stockId: stocked.stockId, offered: true });
       return { leg, sdp: stocked.sdp };
     }
-    return { leg, sdp: await this.#opening(leg, worker.request('openOfferingLeg', args)) };
+    const sdp = worker
+      .request('openOfferingLeg', args)
+      .catch((error) => this.#openFromStock(error, leg, args, () => leg.createOffer()));
+    return { leg, sdp: await this.#opening(leg, sdp) };
   }
 
   openAnsweringLeg(options: OpenLegOptions, offer: string): { leg: MediaLeg; answer: Promise<string> } {
-    const worker = this.#client;
-    const { leg, args } = this.#newLeg(options, worker);
-    const answer = worker
+    const { leg, args } = this.#newLeg(options, this.#client.gone ? this.#worker : this.#client);
+    const answer = leg
       .request('openAnsweringLeg', { ...args, offer })
-      .catch((error) => this.#answerFromStock(error, args, offer));
+      .catch((error) => this.#openFromStock(error, leg, args, () => leg.acceptOffer(offer)));
     return { leg, answer: this.#opening(leg, answer) };
   }
 
   /** The last ports may be those that wait in the stock. */
-  #answerFromStock(error: unknown, args: OpenLegArgs, offer: string): Promise<string> {
+  async #openFromStock<T>(
+    error: unknown,
+    leg: EmbeddedLeg,
+    args: OpenLegArgs,
+    describe: () => Promise<T>,
+  ): Promise<T> {
     const outOfPorts = error instanceof MediaError && error.code === 'no-free-port';
-    const stockId = outOfPorts && args.kind === 'rtp' ? this.#stock.takeAny() : undefined;
+    const stockId = outOfPorts && leg.kind === 'rtp' && !leg.closing ? this.#stock.takeAny() : undefined;
     if (stockId === undefined) throw error;
-    const { legId } = args;
     this.#client.tell('adoptLeg', { ...args, stockId, offered: false });
-    return this.#client.request('acceptOffer', { legId, sdp: offer }).catch((failure) => {
-      this.#client.tell('closeLeg', { legId });
+    return describe().catch((failure) => {
+      this.#client.tell('closeLeg', { legId: leg.id });
       throw failure;
     });
   }
 
   #newLeg(
     { callId, kind, codecs }: OpenLegOptions,
-    worker: WorkerClient,
+    worker: WorkerClient | Promise<WorkerClient>,
   ): { leg: EmbeddedLeg; args: OpenLegArgs } {
     const legId = `leg${++this.#opened}`;
     const leg = new EmbeddedLeg({ id: legId, kind, worker, legs: this.#legs });
@@ -196,7 +205,8 @@ type Listener<E extends keyof MediaLegEvents> = (...args: MediaLegEvents[E]) => 
 interface EmbeddedLegOptions {
   id: string;
   kind: LegKind;
-  worker: WorkerClient;
+  /** A promise: it is being started. */
+  worker: WorkerClient | Promise<WorkerClient>;
   legs: TransientMap<EmbeddedLeg>;
 }
 
@@ -204,7 +214,7 @@ interface EmbeddedLegOptions {
 class EmbeddedLeg implements MediaLeg {
   readonly id: string;
   readonly kind: LegKind;
-  readonly #worker: WorkerClient;
+  readonly #worker: WorkerClient | Promise<WorkerClient>;
   readonly #legs: TransientMap<EmbeddedLeg>;
   readonly #listeners = new Map<keyof MediaLegEvents, Set<Listener<keyof MediaLegEvents>>>();
   #closing: Promise<LegReport> | undefined;
@@ -216,36 +226,48 @@ class EmbeddedLeg implements MediaLeg {
     this.#legs = options.legs;
   }
 
+  get closing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** @throws MediaError as the command says */
+  request<C extends CommandName>(command: C, args: Commands[C]['args']): Promise<Commands[C]['result']> {
+    const worker = this.#worker;
+    return worker instanceof WorkerClient
+      ? worker.request(command, args)
+      : worker.then((started) => started.request(command, args));
+  }
+
   createOffer(): Promise<string> {
-    return this.#worker.request('createOffer', { legId: this.id });
+    return this.request('createOffer', { legId: this.id });
   }
 
   async acceptAnswer(sdp: string): Promise<void> {
-    await this.#worker.request('acceptAnswer', { legId: this.id, sdp });
+    await this.request('acceptAnswer', { legId: this.id, sdp });
   }
 
   acceptOffer(sdp: string): Promise<string> {
-    return this.#worker.request('acceptOffer', { legId: this.id, sdp });
+    return this.request('acceptOffer', { legId: this.id, sdp });
   }
 
   play(source: PlaySource): Promise<'ended' | 'stopped'> {
-    return this.#worker.request('play', { legId: this.id, source });
+    return this.request('play', { legId: this.id, source });
   }
 
   async stopPlaying(): Promise<void> {
-    await this.#worker.request('stopPlaying', { legId: this.id });
+    await this.request('stopPlaying', { legId: this.id });
   }
 
   async record(options: RecordOptions): Promise<void> {
-    await this.#worker.request('record', { legId: this.id, options });
+    await this.request('record', { legId: this.id, options });
   }
 
   stopRecording(): Promise<RecordingResult> {
-    return this.#worker.request('stopRecording', { legId: this.id });
+    return this.request('stopRecording', { legId: this.id });
   }
 
   async echo(): Promise<void> {
-    await this.#worker.request('echo', { legId: this.id });
+    await this.request('echo', { legId: this.id });
   }
 
   on<E extends keyof MediaLegEvents>(event: E, listener: Listener<E>): () => void {
@@ -257,8 +279,7 @@ class EmbeddedLeg implements MediaLeg {
   }
 
   close(): Promise<LegReport> {
-    this.#closing ??= this.#worker
-      .request('closeLeg', { legId: this.id })
+    this.#closing ??= this.request('closeLeg', { legId: this.id })
       // A worker that is gone has taken the figures with it; closing succeeds all the same.
       .catch(() => emptyReport())
       .finally(() => this.#legs.delete(this.id));

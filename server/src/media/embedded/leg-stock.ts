@@ -26,13 +26,12 @@ export class LegStock {
   take(worker: WorkerClient, codecs: readonly CodecName[]): { stockId: string; sdp: string } | undefined {
     const name = listName(codecs);
     if (!this.#lists.some((list) => listName(list) === name)) {
-      if (this.#lists.length < maxLists) this.#lists.push([...codecs]);
-      this.#fill(worker);
-      return undefined;
+      if (this.#lists.length === maxLists) return undefined;
+      this.#lists.push([...codecs]);
     }
     const at = this.#ready.findIndex(({ offers }) => offers[name] !== undefined);
     const found = at < 0 ? undefined : this.#ready.splice(at, 1)[0];
-    this.#fill(worker);
+    this.#fill(worker, name);
     const sdp = found?.offers[name];
     return found === undefined || sdp === undefined ? undefined : { stockId: found.stockId, sdp };
   }
@@ -47,11 +46,13 @@ export class LegStock {
     this.#ready.length = 0;
   }
 
-  #fill(worker: WorkerClient): void {
-    if (this.#coming || this.#ready.length > few) return;
+  /** Those that were described before somebody asked for this list are left to the other lists. */
+  #fill(worker: WorkerClient, name: string): void {
+    const left = this.#ready.filter(({ offers }) => offers[name] !== undefined).length;
+    if (this.#coming || left > few) return;
     this.#coming = true;
     const lists = this.#lists.map((list) => [...list]);
-    worker.request('stockLegs', { count: wanted - this.#ready.length, lists }).then(
+    worker.request('stockLegs', { count: wanted - left, lists }).then(
       (legs) => {
         this.#coming = false;
         if (!worker.gone) this.#ready.push(...legs);

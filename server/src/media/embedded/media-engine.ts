@@ -41,6 +41,9 @@ export class MediaEngine {
   /** Legs that wait for a call. */
   readonly #stock = new Map<string, Leg>();
   #stocked = 0;
+  /** Legs being opened: what is asked of them meanwhile waits. */
+  readonly #opening = new Map<string, Promise<unknown>>();
+  #closing = false;
   readonly #scheduler: Scheduler;
   readonly #now = () => performance.timeOrigin + performance.now();
   #checking: NodeJS.Timeout | undefined;
@@ -53,9 +56,9 @@ export class MediaEngine {
       options.log('error', { error: textOf(error) }, 'a media leg failed');
     });
     this.#handlers = {
-      openLeg: async (args) => void (await this.#openLeg(args)),
-      openOfferingLeg: async (args) => (await this.#openLeg(args)).createOffer(),
-      openAnsweringLeg: (args) => this.#openAnsweringLeg(args),
+      openLeg: (args) => this.#openLeg(args, async () => undefined),
+      openOfferingLeg: (args) => this.#openLeg(args, async (leg) => leg.createOffer()),
+      openAnsweringLeg: ({ offer, ...args }) => this.#openLeg(args, (leg) => leg.acceptOffer(offer)),
       stockLegs: (args) => this.#stockLegs(args),
       adoptLeg: async (args) => this.#adoptLeg(args),
       createOffer: async ({ legId }) => this.#leg(legId).createOffer(),
@@ -76,9 +79,16 @@ export class MediaEngine {
     };
   }
 
-  /** @throws MediaError as the command says */
+  /**
+   * What is asked of a leg that is being opened waits until it is.
+   * @throws MediaError as the command says
+   */
   execute<C extends CommandName>(command: C, args: Commands[C]['args']): Promise<Commands[C]['result']> {
-    return this.#handlers[command](args);
+    const legs: { legId?: string; otherId?: string; count?: number } = args;
+    const opening = this.#opening.get(legs.legId ?? '') ?? this.#opening.get(legs.otherId ?? '');
+    if (!opening) return this.#handlers[command](args);
+    const later = () => this.execute(command, args);
+    return opening.then(later, later);
   }
 
   #leg(id: string): Leg {
@@ -87,10 +97,22 @@ export class MediaEngine {
     return leg;
   }
 
-  async #openLeg(args: OpenLegArgs): Promise<Leg> {
-    const leg = await this.#makeLeg(args);
-    this.#hold(args.legId, leg);
-    return leg;
+  /** @param describe what belongs to the opening; when it fails, no leg is left */
+  async #openLeg<T>(args: OpenLegArgs, describe: (leg: Leg) => Promise<T>): Promise<T> {
+    const { legId } = args;
+    const opening = this.#makeLeg(args).then(async (leg) => {
+      this.#hold(legId, leg);
+      return describe(leg).catch(async (error) => {
+        await this.#closeLeg(leg);
+        throw error;
+      });
+    });
+    this.#opening.set(legId, opening);
+    try {
+      return await opening;
+    } finally {
+      this.#opening.delete(legId);
+    }
   }
 
   #hold(legId: string, leg: Leg): void {
@@ -109,10 +131,14 @@ export class MediaEngine {
         leg?.onFailed();
       },
     };
-    const transport: LegTransport =
-      kind === 'rtp'
-        ? new RtpTransport(await this.#ports.take(), handlers, this.#now)
-        : new WebrtcTransport(icePort, handlers);
+    const pair = kind === 'rtp' ? await this.#ports.take() : undefined;
+    if (this.#closing) {
+      await pair?.release();
+      throw new MediaError('closed', 'media plane is closed');
+    }
+    const transport: LegTransport = pair
+      ? new RtpTransport(pair, handlers, this.#now)
+      : new WebrtcTransport(icePort, handlers);
     leg = new Leg({
       id: legId,
       callId,
@@ -129,23 +155,16 @@ export class MediaEngine {
     return leg;
   }
 
-  async #openAnsweringLeg({ offer, ...args }: Commands['openAnsweringLeg']['args']): Promise<string> {
-    const leg = await this.#openLeg(args);
-    try {
-      return await leg.acceptOffer(offer);
-    } catch (error) {
-      await this.#closeLeg(leg);
-      throw error;
-    }
-  }
-
-  /** The stock never holds more than a small part of the ports that are free. */
+  /** The stock never holds more than a small part of the ports that are free. What can be opened of it is told. */
   async #stockLegs({ count, lists }: Commands['stockLegs']['args']): Promise<StockedLeg[]> {
     const stocked: StockedLeg[] = [];
     const [codecs = []] = lists;
     while (stocked.length < count && this.#ports.portsFree > 2 * STOCK_SHARE * (this.#stock.size + 1)) {
       const stockId = `stock${++this.#stocked}`;
-      const leg = await this.#makeLeg({ legId: stockId, callId: '', kind: 'rtp', codecs });
+      const leg = await this.#makeLeg({ legId: stockId, callId: '', kind: 'rtp', codecs }).catch(
+        () => undefined,
+      );
+      if (!leg) break;
       this.#stock.set(stockId, leg);
       stocked.push({
         stockId,
@@ -199,6 +218,7 @@ export class MediaEngine {
   async #closeLeg(leg: Leg): Promise<Commands['closeLeg']['result']> {
     const report = await leg.close();
     this.#legs.delete(leg.id);
+    this.#stock.delete(leg.id);
     if (this.#legs.size === 0) {
       clearInterval(this.#checking);
       this.#checking = undefined;
@@ -207,6 +227,7 @@ export class MediaEngine {
   }
 
   async #close(): Promise<undefined> {
+    this.#closing = true;
     const legs = [...this.#legs.values(), ...this.#stock.values()];
     await Promise.allSettled(legs.map((leg) => this.#closeLeg(leg)));
     await Promise.all([this.#ports.close(), this.#options.icePort.close()]);
