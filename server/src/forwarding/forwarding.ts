@@ -236,9 +236,9 @@ export class Forwarding {
       if (check.state === 'verified') {
         await this.#records.setState(trx, number, { state: 'active', source: 'check' });
       }
-      const lost = check.state === 'failed' && record.verified_at !== null && lostSigns.has(check.seen);
+      const lost = check.state === 'failed' && lostSigns.has(check.seen) && (await this.#isOn(trx, record));
       if (lost) await this.#lose(trx, record);
-      return { accountId: record.account_id, lost: lost && record.state === 'active' };
+      return { accountId: record.account_id, lost };
     });
     if (!told) return false;
     this.#changed(told.accountId);
@@ -367,6 +367,12 @@ export class Forwarding {
     }
   }
 
+  /** Seen to work once, and nobody has switched it off or is about to: what is off by wish is not lost. */
+  async #isOn(trx: Store, { number, carrier_id, state, verified_at }: ForwardingRecord): Promise<boolean> {
+    if (verified_at === null || state !== 'active') return false;
+    return !(await this.#jobs.isWaiting(trx, number, carrier_id));
+  }
+
   async #lose(trx: Store, record: ForwardingRecord): Promise<void> {
     const { number, account_id: accountId } = record;
     await this.#records.setState(trx, number, { state: 'inactive', source: 'check' });
@@ -399,6 +405,13 @@ export class Forwarding {
         .where('calls.id', '=', callId)
         .where('calls.reason', 'is not', null)
         .where('forwarding_records.state', '<>', 'active')
+        // One that came before it was switched off, and ends now, says nothing.
+        .where((record) =>
+          record.or([
+            record('forwarding_records.changed_at', 'is', null),
+            record('calls.arrived_at', '>=', record.ref('forwarding_records.changed_at')),
+          ]),
+        )
         .executeTakeFirst();
       if (!row) return;
       await this.#records.setState(store, row.number, { state: 'active', source: 'call' });

@@ -70,6 +70,17 @@ export class ForwardingJobs {
     return store.selectFrom('forwarding_jobs').selectAll().where('id', '=', id).executeTakeFirst();
   }
 
+  /** Whether any command for the number is still to be carried out there. */
+  async isWaiting(store: Store, number: string, carrierId: string): Promise<boolean> {
+    const row = await store
+      .selectFrom('forwarding_jobs')
+      .select('id')
+      .where('number', '=', number)
+      .where('carrier_id', '=', carrierId)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   /** @returns false when another command has taken its place */
   async postpone(
     store: Store,

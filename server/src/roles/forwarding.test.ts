@@ -335,10 +335,21 @@ describe('a carrier that is not integrated (R-FWD-MANUAL)', () => {
       .select('account_id')
       .executeTakeFirstOrThrow();
     const call = { id: 'c1', account_id: accountId, called: uk, carrier_id: 'uk', reason: 'unreachable' };
-    await house.store
-      .insertInto('calls')
-      .values({ ...call, trunk_call_id: 'x', arrived_at: Date.now() } as never)
-      .execute();
+    const arrive = (id: string, arrived_at: number) =>
+      house.store
+        .insertInto('calls')
+        .values({ ...call, id, trunk_call_id: id, arrived_at } as never)
+        .execute();
+    // It came before the forwarding was switched off, and is over now.
+    const before = Number((await forwardingOf(uk)).changedAt) - 1;
+    await arrive('c0', before);
+    house.fabric.publish('call.changed', { accountId, callId: 'c0' });
+    for (let look = 0; look < 10; look += 1) {
+      expect(await forwardingOf(uk)).toMatchObject({ state: 'inactive' });
+      // What was to be written meanwhile is written then.
+      await arrive(`other-${look}`, before);
+    }
+    await arrive('c1', Date.now());
     house.fabric.publish('call.changed', { accountId, callId: 'c1' });
     await becomes(uk, { state: 'active', source: 'call' });
   });
@@ -390,6 +401,28 @@ describe('the carrier of a number, as the person knows it', () => {
 });
 
 describe('results of checks', () => {
+  it('do not switch on what the person has switched off, or is switching off', async () => {
+    await person.signUp(us);
+    await becomes(us, { state: 'active' });
+    const { forwarding } = house.services;
+    await forwarding.recordCheck(us, { state: 'verified', seen: 'came-back', at: 2 });
+    const hold = Promise.withResolvers<void>();
+    const { answer } = platform;
+    platform.answer = async (request) => {
+      await hold.promise;
+      return answer(request);
+    };
+    await ask(us, { action: 'deactivate' });
+    await forwarding.recordCheck(us, { state: 'failed', seen: 'carrier-voicemail', at: 3 });
+    hold.resolve();
+    await becomes(us, { state: 'inactive' });
+    await forwarding.recordCheck(us, { state: 'failed', seen: 'rejected', at: 4 });
+    expect(await house.store.selectFrom('forwarding_jobs').select('action').execute()).toEqual([]);
+    expect(await forwardingOf(us)).toMatchObject({ state: 'inactive', check: { state: 'failed', at: 4 } });
+    expect(forwards(us)).toBe(false);
+    expect(await notices()).toEqual([]);
+  });
+
   it('are shown, and a forwarding that was lost is told once and switched on again', async () => {
     await person.signUp(us);
     await becomes(us, { state: 'active' });
