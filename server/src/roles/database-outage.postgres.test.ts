@@ -79,6 +79,13 @@ async function ask(origin: string) {
   };
 }
 
+/** With a refresh token that the database has to look up. */
+const refresh = (origin: string) =>
+  fetch(`${origin}/api/sessions/refresh`, {
+    method: 'POST',
+    headers: { 'x-requested-with': 'ringthrough', cookie: `ringthrough_refresh=${'A'.repeat(64)}` },
+  });
+
 it('while the database is away requests get 503; the process lives, and goes on when it is back', async () => {
   const run = launch(await server.createDatabase());
   const origin = await started(run);
@@ -91,6 +98,8 @@ it('while the database is away requests get 503; the process lives, and goes on 
     retryAfter: '5',
     code: 'unavailable',
   });
+  const refreshed = await refresh(origin);
+  expect([refreshed.status, refreshed.headers.getSetCookie()], 'nobody is logged out').toEqual([503, []]);
   expect((await fetch(`${origin}/healthz`)).status).toBe(200);
   expect((await fetch(`${origin}/api/status`)).status).toBe(200);
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type LoggedIn, toE164 } from '../../accounts/index.ts';
+import { Problem } from '../../problem.ts';
 import { clientAddress } from '../client-address.ts';
 import type { Api, ApiContext, Reply } from '../context.ts';
 import { countingFailures } from '../rate-limits.ts';
@@ -127,8 +128,8 @@ function refreshRoute(api: Api, { accounts, config }: ApiContext): void {
         setSessionCookies(reply, config, tokens);
         return { expiresAt: tokens.expiresAt };
       } catch (error) {
-        // So that the browser sends them no more.
-        clearSessionCookies(reply, config);
+        // So that the browser sends them no more. When we only cannot look, they may well be good.
+        if (error instanceof Problem && error.code === 'not-logged-in') clearSessionCookies(reply, config);
         throw error;
       }
     },
