@@ -1,6 +1,7 @@
 import type { Fabric } from '../fabric/index.ts';
 import { Problem } from '../problem.ts';
 import type { Store } from '../store/index.ts';
+import { requireAccount } from './account-exists.ts';
 import type { Devices } from './devices.ts';
 import { type ClosedAccount, eraseAccount, type ForgetProofs } from './erasing.ts';
 import { type Claim, ownerOf } from './numbers.ts';
@@ -28,11 +29,17 @@ export class Closing {
     this.#options = options;
   }
 
-  /** @throws Problem `wrong-password`, of the claim, `bad-proof` when the number is not one of the account */
+  /** @throws Problem `wrong-password`, `not-logged-in`, of the claim, `bad-proof` when the number is not one of the account */
   async close(accountId: string, confirmation: Confirmation): Promise<ClosedAccount> {
     const { store, passwords, forgetProofs } = this.#options;
-    if ('password' in confirmation) await passwords.confirm(accountId, confirmation.password);
+    const confirmed =
+      'password' in confirmation ? await passwords.confirm(accountId, confirmation.password) : undefined;
     const closed = await store.transaction().execute(async (trx) => {
+      await requireAccount(trx, accountId);
+      // While it was verified the password may have been changed, to keep out who knew this one.
+      if (confirmed !== undefined && !(await passwords.isStill(trx, accountId, confirmed))) {
+        throw new Problem('wrong-password');
+      }
       if ('claim' in confirmation) {
         const { number } = await confirmation.claim(trx);
         if ((await ownerOf(trx, number)) !== accountId) {

@@ -42,7 +42,7 @@ export class Passwords {
   /**
    * That the one who asks knows the password of the account.
    * @returns the hash that it fits to
-   * @throws Problem `wrong-password`
+   * @throws Problem `wrong-password`, `not-logged-in` when the account has been closed
    */
   async confirm(accountId: string, password: string): Promise<string> {
     const row = await this.#store
@@ -51,9 +51,20 @@ export class Passwords {
       .where('id', '=', accountId)
       .executeTakeFirst();
     const right = await this.verify(password, row?.password_hash);
-    if (!row || !right)
-      throw new Problem('wrong-password', 'Check it, or prove one of your numbers instead.');
+    if (!row) throw new Problem('not-logged-in');
+    if (!right) throw new Problem('wrong-password', 'Check it, or prove one of your numbers instead.');
     return row.password_hash;
+  }
+
+  /** Whether `hash` is that of the account yet. */
+  async isStill(store: Store, accountId: string, hash: string): Promise<boolean> {
+    const row = await store
+      .selectFrom('accounts')
+      .select('id')
+      .where('id', '=', accountId)
+      .where('password_hash', '=', hash)
+      .executeTakeFirst();
+    return row !== undefined;
   }
 
   /** @returns false when the account has another one by now than `old` */

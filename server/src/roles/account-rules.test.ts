@@ -464,6 +464,32 @@ describe('closing the account', () => {
     expect(await house.store.selectFrom('forwarding_records').select('number').execute()).toEqual([]);
   });
 
+  it('happens once: who closes it at the same time hears that it is over', async () => {
+    const close = () => person.once('DELETE', '/api/account', { password: goodPassword });
+    const answers = await Promise.all([close(), close(), close()]);
+    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 401, 401]);
+  });
+
+  it('is not done with a password that is no longer the one when its turn comes', async () => {
+    await house.close();
+    house = await TestHouse.open({
+      accounts: { argon2MemoryKib: 8192, argon2Passes: 1, passwordHashesAtOnce: 1 },
+    });
+    const [owner, bob] = [new Person(house), new Person(house)];
+    await owner.signUp(anna);
+    await bob.signUp('+14155550102', 'another one for bob');
+    const { id } = (await owner.call('GET', '/api/account')).json();
+    const hashes = await house.store.selectFrom('accounts').select(['id', 'password_hash']).execute();
+    const bobs = hashes.find((row) => row.id !== id)?.password_hash ?? '';
+    // What has to be hashed first keeps the close waiting, which has read the password already.
+    const others = Array.from({ length: 20 }, (_, nth) => logIn('no idea', `+1415555020${nth % 10}`));
+    const closing = owner.once('DELETE', '/api/account', { password: goodPassword });
+    await Promise.race([...others, closing]);
+    await house.store.updateTable('accounts').set({ password_hash: bobs }).where('id', '=', id).execute();
+    expect(problem(await closing)).toEqual([422, 'wrong-password']);
+    await Promise.all(others);
+  });
+
   it('in the middle of everything else breaks nothing, and nothing comes back', async () => {
     const proof = await person.prove('+14155550177', 'link');
     const { cookie, refreshCookie } = person;
