@@ -407,6 +407,12 @@ describe('a proof that one account started', () => {
     },
   );
 
+  it('is not begun by an account that has been closed meanwhile', async () => {
+    const request = { number: '+14155550103', purpose: 'link', address: '127.0.0.1' } as const;
+    const begun = house.services.validations.start({ ...request, accountId: 'closed' });
+    await expect(begun).rejects.toMatchObject({ code: 'not-logged-in' });
+  });
+
   it('to link cannot be begun by a visitor, in the API or in the database', async () => {
     for (const purpose of ['link', 'close']) {
       expect(codeOf(await start(person, { number: anna, purpose }))).toBe('not-logged-in');

@@ -1,5 +1,6 @@
 import type { Carrier } from '../carrier/index.ts';
 import type { Language, MechanismName } from '../config.ts';
+import { Problem } from '../problem.ts';
 import type { Store, ValidationPurpose } from '../store/index.ts';
 import { destinationOf } from './destination.ts';
 import { aliasOf } from './forgetting.ts';
@@ -48,7 +49,7 @@ export interface Start {
 /**
  * Writes a validation and puts its question on the way, inside a transaction: limits are counted where the row is
  * written, so that two at once are counted as two.
- * @throws SendRefusal, Problem `too-many-attempts`
+ * @throws SendRefusal, Problem `too-many-attempts`, `not-logged-in`
  */
 export async function recordStart(
   trx: Store,
@@ -59,6 +60,7 @@ export async function recordStart(
   const { number, purpose, accountId, address } = request;
   const { channel } = mechanism;
   const country = destinationOf(number);
+  if (accountId !== undefined) await requireAsker(trx, accountId);
   const alias = aliasOf(rules.hash);
   await checkSendLimits(trx, sendLimits, { number, country, address, accountId, channel, now, alias });
   if (isGuessable(mechanism.challenge) && (await tooManyWrongCodes(trx, rules, number, now))) {
@@ -90,4 +92,10 @@ export async function recordStart(
     })
     .execute();
   await beginning.deliver?.(trx);
+}
+
+/** The account of whoever asks may have been closed since the session was looked up. */
+async function requireAsker(trx: Store, accountId: string): Promise<void> {
+  const row = await trx.selectFrom('accounts').select('id').where('id', '=', accountId).executeTakeFirst();
+  if (!row) throw new Problem('not-logged-in');
 }
