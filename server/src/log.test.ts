@@ -20,6 +20,12 @@ describe('log', () => {
     ['call (415) 555-0101 now', 'call 4155•••0101 now'],
     ['**004*14155559000#', '**004*1415•••9000#'],
     ['@localhost #123456', '@localhost #••••'],
+    [
+      'cookie: ringthrough_session=a-b_c; ringthrough_refresh=d-e',
+      'cookie: ringthrough_session=[redacted]; ringthrough_refresh=[redacted]',
+    ],
+    ['GET /api/set-up/Ab-cd_9', 'GET /api/set-up/[redacted]'],
+    ['https://ring.example.org/#/confirm/aB3/xY9', 'https://ring.example.org/#/confirm/[redacted]'],
     ['Authorization: Bearer abc.def', 'Authorization: Bearer [redacted]'],
     ['127.0.0.1:5060 took 1500 ms', '127.0.0.1:5060 took 1500 ms'],
     ['2026-11-21T22:48:50+00:00', '2026-11-21T22:48:50+00:00'],
@@ -42,6 +48,12 @@ describe('log', () => {
     expect(text).not.toMatch(/5550199|hunter2|quoted|447700900123|123456|5550101"|14155550101/);
     for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
     expect(JSON.parse(lines[0]!).msg).toBe('to 1415•••0101');
+  });
+
+  it('cleans the tokens of a session', () => {
+    const line = '{"body":{"accessToken":"one","refreshToken":"two","operatorToken":"three"}}\n';
+    expect(redactLine(line)).not.toMatch(/one|two|three/);
+    expect(JSON.parse(redactLine(line)).body.refreshToken).toBe('[redacted]');
   });
 
   it('keeps error codes, times and ports', () => {

@@ -28,7 +28,7 @@ export function maskNumber(number: string): string {
 }
 
 const secretMember =
-  /"(password|secret|token|proof|cookie|set-cookie|authorization|proxy-authorization|x-api-key|code_?hash|ha1[_a-z0-9]*|digits|body)":\s*("(?:[^"\\]|\\.)*"|\d+)/gi;
+  /"(password|secret|[a-z_]*token|proof|cookie|set-cookie|authorization|proxy-authorization|x-api-key|code_?hash|ha1[_a-z0-9]*|digits|body)":\s*("(?:[^"\\]|\\.)*"|\d+)/gi;
 /** `code` holds error codes too: only digits are a code to keep. */
 const codeMember = /"code":\s*(?:"\d+"|\d+)/g;
 const quoted = /"(?:[^"\\]|\\.)*"/g;
@@ -38,7 +38,9 @@ const formattedNumber = /(?<![\w.])\(?\d{2,5}\)?[ -]\d{3,4}[ -]\d{3,4}(?![\w.])/
 const longDigits = /(?<![A-Za-z0-9_-])\d{8,15}(?![A-Za-z0-9_-])/g;
 const hashCode = /#\d{4,8}\b/g;
 const bearer = /\b(Bearer|Digest) [^"]+/gi;
-const sessionCookie = /ringthrough_session=[^;\s"]+/g;
+const sessionCookie = /(ringthrough_(?:session|refresh))=[^;\s"]+/g;
+/** Addresses that are secrets: of a softphone's configuration, and of an SMS that confirms a number. */
+const secretAddress = /(\/set-up\/|#\/confirm\/)[\w/-]+/g;
 
 /** One serialised line without telephone numbers, codes, passwords and tokens. Idempotent. */
 export function redactLine(line: string): string {
@@ -52,7 +54,8 @@ export function redactLine(line: string): string {
 export function redactText(text: string): string {
   return text
     .replace(bearer, '$1 [redacted]')
-    .replace(sessionCookie, 'ringthrough_session=[redacted]')
+    .replace(sessionCookie, '$1=[redacted]')
+    .replace(secretAddress, '$1[redacted]')
     .replace(internationalNumber, (match) => `+${maskNumber(match.replace(/^%2b/i, ''))}`.replace('++', '+'))
     .replace(formattedNumber, maskNumber)
     .replace(longDigits, maskNumber)
