@@ -17,7 +17,7 @@ import { type CallInterceptor, type Interception, specialCall } from './intercep
 import { type CalledNumber, NumberDirectory } from './number-directory.ts';
 import { RingMedia } from './ring-media.ts';
 import { type LoopRules, routingLoop } from './routing-loop.ts';
-import { type Refusal, refusalResponse } from './sip-causes.ts';
+import { mediaRefusal, type Refusal, refusalResponse } from './sip-causes.ts';
 import { type TrunkLimits, TrunkLoad } from './trunk-load.ts';
 
 /** A trunk, as far as calls care. */
@@ -254,8 +254,7 @@ export class CallService {
     } catch (error) {
       await Promise.all([caller.close(), ringMedia.close()]);
       if (!(error instanceof MediaError)) throw error;
-      const cause = error.code === 'no-free-port' ? 'no-media' : 'no-common-codec';
-      return refused(number.accountId, 'failed', cause);
+      return refused(number.accountId, 'failed', mediaRefusal(error));
     }
   }
 

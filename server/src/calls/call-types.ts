@@ -85,7 +85,7 @@ export type CallInput =
    * The caller's offer cannot be answered; or we made the offer, and what came with the ACK is no answer to it (RFC 3261
    * section 13.2.1). `cause`: by default there is no common codec.
    */
-  | { type: 'caller-media-failed'; cause?: 'no-media' | undefined }
+  | { type: 'caller-media-failed'; cause?: 'no-media' | 'no-common-codec' | undefined }
   | { type: 'media-silent' }
   | { type: 'timer'; timer: CallTimer }
   | { type: 'alerting-ended'; outcome: 'voicemail' | 'missed' | 'failed'; answeredAt: number | undefined }

@@ -3,13 +3,12 @@ import type { CarrierLeg } from '../alerting/index.ts';
 import {
   type CodecName,
   type LegReport,
-  MediaError,
   type MediaLeg,
   type MediaPlane,
   SessionMedia,
 } from '../media/index.ts';
 
-import { callerEnd } from './sip-causes.ts';
+import { callerEnd, mediaRefusal } from './sip-causes.ts';
 
 /** Trunks speak G.711; which law comes first is the offerer's wish. */
 const trunkCodecs: readonly CodecName[] = ['PCMU', 'PCMA'];
@@ -22,7 +21,7 @@ export interface CallerEnd {
   /** The CANCEL said that the call was answered elsewhere (RFC 3326, cause 200): the carrier did it, not the caller. */
   elsewhere: boolean;
   /** Why there is no media, where it is not the codecs. */
-  cause?: 'no-media' | undefined;
+  cause?: 'no-media' | 'no-common-codec' | undefined;
 }
 
 /** The leg towards the caller's switch. It notices at once when the caller goes, whatever else is under way. */
@@ -102,8 +101,7 @@ export class CallerLeg implements CarrierLeg {
     });
     if (!beside || firstCodec(offer) === undefined) await this.#described;
     this.#described.catch((error: unknown) => {
-      const cause = error instanceof MediaError && error.code === 'no-free-port' ? 'no-media' : undefined;
-      this.#ended({ type: 'caller-media-failed', elsewhere: false, cause });
+      this.#ended({ type: 'caller-media-failed', elsewhere: false, cause: mediaRefusal(error) });
     });
   }
 

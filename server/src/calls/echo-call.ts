@@ -1,7 +1,7 @@
 import type { UasSession } from '@ringthrough/sip';
 import { MediaError, type MediaLeg, type MediaPlane, SessionMedia } from '../media/index.ts';
 
-import { refusalResponse } from './sip-causes.ts';
+import { mediaRefusal, refusalResponse } from './sip-causes.ts';
 
 /**
  * The audio test call: what the device sends comes back to it. Resolves when the call is over and its media freed; when
@@ -38,9 +38,7 @@ export async function echoCall(
     session.accept({ sdp });
     await over;
   } catch (error) {
-    const refusal =
-      error instanceof MediaError && error.code === 'no-free-port' ? 'no-media' : 'no-common-codec';
-    const { status, options } = refusalResponse(refusal);
+    const { status, options } = refusalResponse(mediaRefusal(error));
     session.reject(status, options);
     if (!(error instanceof MediaError)) throw error;
   } finally {

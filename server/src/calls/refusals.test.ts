@@ -80,6 +80,19 @@ describe('refusals', () => {
     expect(caller.final?.status).toBe(503);
     expect(caller.final?.headers.get('Reason')).toContain('cause=34');
   });
+
+  test.each([
+    ['nothing rings', 0],
+    ['devices are asked already', 1],
+  ])('the media engine has ended, and %s: 503, for another switch to try', async (_, devices) => {
+    await createWorld();
+    for (let count = 0; count < devices; count++) await world.device();
+    world.media.lost = true;
+    const caller = await world.dialAndFail();
+    expect(caller.final?.status).toBe(503);
+    expect(caller.final?.headers.get('Reason')).toContain('cause=34');
+    expect(await onlyRow()).toMatchObject({ outcome: 'failed', cause: 'no-media' });
+  });
 });
 
 test('R-UNKNOWN: a device that names somebody else as its address gets our requests all the same, and nobody else', async () => {

@@ -1,4 +1,5 @@
 import type { MessageOptions } from '@ringthrough/sip';
+import { MediaError } from '../media/index.ts';
 import type { EndCause, LegEndReason } from './call-types.ts';
 
 /** Refusals of an INVITE, before a call exists; status and Q.850 cause as RFC 3398 section 8 pairs them. */
@@ -15,6 +16,13 @@ export const refusals = {
 } as const;
 
 export type Refusal = keyof typeof refusals;
+
+/** Whether it is the caller's description that media failed for, or ours to have none: no port, no engine. */
+export function mediaRefusal(error: unknown): 'no-common-codec' | 'no-media' {
+  const described =
+    error instanceof MediaError && (error.code === 'bad-sdp' || error.code === 'no-common-codec');
+  return described ? 'no-common-codec' : 'no-media';
+}
 
 /** How many seconds an overloaded server asks to be left alone. */
 const retryAfterSeconds = 5;

@@ -26,6 +26,8 @@ export class FakeMedia implements MediaPlane {
   /** A recording fails when it is finished. */
   diskFull = false;
   portsFree = 100;
+  /** The engine has ended, and no other is there yet. */
+  lost = false;
   #count = 0;
 
   constructor(clock: Clock) {
@@ -37,11 +39,17 @@ export class FakeMedia implements MediaPlane {
   }
 
   #newLeg(options: OpenLegOptions): FakeLeg {
-    if (this.open.length >= this.portsFree) throw new MediaError('no-free-port', 'no free port');
+    const refusal = this.#refusal();
+    if (refusal) throw refusal;
     this.#count += 1;
     const leg = new FakeLeg(this, `leg${this.#count}`, options);
     this.legs.push(leg);
     return leg;
+  }
+
+  #refusal(): MediaError | undefined {
+    if (this.lost) return new MediaError('closed', 'media engine has ended');
+    return this.open.length >= this.portsFree ? new MediaError('no-free-port', 'no free port') : undefined;
   }
 
   async openOfferingLeg(options: OpenLegOptions) {
@@ -50,10 +58,8 @@ export class FakeMedia implements MediaPlane {
   }
 
   openAnsweringLeg(options: OpenLegOptions, offer: string) {
-    if (this.open.length >= this.portsFree) {
-      const none = new FakeLeg(this, 'none', options);
-      return { leg: none, answer: Promise.reject(new MediaError('no-free-port', 'no free port')) };
-    }
+    const refusal = this.#refusal();
+    if (refusal) return { leg: new FakeLeg(this, 'none', options), answer: Promise.reject(refusal) };
     const leg = this.#newLeg(options);
     const answer = leg.acceptOffer(offer).catch(async (error: unknown) => {
       await leg.close();
