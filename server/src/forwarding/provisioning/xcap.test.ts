@@ -5,7 +5,7 @@ import { carrierSchema } from '../../config-schema.ts';
 import { CarrierServer, type SeenRequest, StoredDocument } from '../testing/carrier-server.ts';
 import { bareDocument, phoneDocument } from '../testing/documents.ts';
 import { ProvisioningError } from './provisioner.ts';
-import { Simservs } from './simservs.ts';
+import { Simservs, simservsNamespace } from './simservs.ts';
 import { XcapProvisioner } from './xcap.ts';
 
 const request = { id: 'job', number: '+14155550101', cNumber: '+14155559000', noReplySeconds: null };
@@ -30,6 +30,12 @@ function serve(text: string | undefined): StoredDocument {
   const document = new StoredDocument(text);
   server.answer = document.answer;
   return document;
+}
+
+/** Each element with a namespace of its own, one in the other. */
+function nested(depth: number): string {
+  const begin = Array.from({ length: depth }, (_, level) => `<a xmlns:p${level}="urn:${level}">`);
+  return `<simservs xmlns="${simservsNamespace}">${begin.join('')}${'</a>'.repeat(depth)}</simservs>`;
 }
 
 const code = (wanted: string, retry: boolean) => expect.objectContaining({ code: wanted, retry });
@@ -144,6 +150,7 @@ describe('XcapProvisioner', () => {
       { status: 200, body: '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>' },
       code('bad-answer', true),
     ],
+    ['what would take long to read', { status: 200, body: nested(4000) }, code('bad-answer', false)],
     ['a flood', { status: 200, body: 'x'.repeat(600_000) }, code('bad-answer', false)],
     [
       '503 with a time',
