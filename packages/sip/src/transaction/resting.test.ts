@@ -28,6 +28,20 @@ it('each is found until its time is over, by one timer for all of a duration', a
   expect([resting.size, timers.size, clock.pending]).toEqual([0, 0, 0]);
 });
 
+it('those that end almost together end together, none before its time', async () => {
+  const { clock, timers, resting } = place();
+  for (const key of ['a', 'b', 'c']) {
+    resting.add(key, key, 1_000);
+    await clock.advance(20);
+  }
+  await clock.advance(940);
+  expect(['a', 'b', 'c'].map((key) => resting.get(key))).toEqual([undefined, 'b', 'c']);
+  await clock.advance(39);
+  expect(resting.get('c')).toBe('c');
+  await clock.advance(11);
+  expect([resting.size, timers.size]).toEqual([0, 0]);
+});
+
 it('a key that begins again lives from then on', async () => {
   const { clock, resting } = place();
   resting.add('a', 'old', 1_000);

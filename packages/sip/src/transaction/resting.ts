@@ -126,9 +126,9 @@ export class RestingPlace<T> {
     if (!list) return;
     const now = this.#clock.now();
     for (let rest: Rest<T> | undefined = list.first; rest; ) {
-      if (rest.until > now + slackMs) {
+      if (rest.until > now) {
         list.first = rest;
-        list.wake = this.#wakeIn(durationMs, rest.until - now);
+        list.wake = this.#wakeIn(durationMs, Math.max(rest.until - now, togetherMs));
         return;
       }
       // Not if it was deleted, or its key has begun again.
@@ -141,5 +141,5 @@ export class RestingPlace<T> {
   }
 }
 
-/** Under load one ends every millisecond; those that end within this time end together. */
-const slackMs = 50;
+/** Under load one ends every millisecond: those that end within this time end together, rather late than early. */
+const togetherMs = 50;

@@ -201,6 +201,31 @@ it('13.2.2.4: goes on doing so when the call is over: the same ACK again, anothe
   expect(stack.counters.strayResponses).toBe(1);
 });
 
+it('13.2.2.4: after the end, too, a fork of a call that was given up hears why, and may ask who we are', async () => {
+  const session = await call({ credentials: { username: 'us', password: 'secret' } });
+  await answer(180, 'a');
+  session.cancel({ headers: [['Reason', 'SIP;cause=487;text="given up"']] });
+  await clock.advance(10);
+  await answer(200, 'a');
+  session.bye();
+  await clock.advance(10);
+  peer.respond(peer.lastRequest('BYE'), 200);
+  peer.respond(peer.lastRequest('CANCEL'), 200);
+  await answer(200, 'b');
+  const bye = peer.lastRequest('BYE');
+  expect([bye.headers.get('To'), bye.headers.get('Reason')]).toEqual([
+    tagged('b').To,
+    'SIP;cause=487;text="given up"',
+  ]);
+  const challenge = 'Digest realm="there.example", nonce="n", algorithm=MD5, qop="auth"';
+  peer.respond(bye, 401, { 'WWW-Authenticate': challenge });
+  await clock.advance(10);
+  const again = peer.lastRequest('BYE');
+  expect(again.headers.get('Authorization')).toContain('username="us"');
+  expect(again.headers.get('CSeq')).toBe('3 BYE');
+  peer.respond(again, 200);
+});
+
 it('17.1.1.2, timer D: a refusal that comes again is acknowledged again, by the same bytes', async () => {
   await call();
   await answer(486, 'a');

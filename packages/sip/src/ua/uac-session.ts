@@ -169,7 +169,13 @@ export class UacInviteSession extends DialogSession implements UacSession {
   #rest(): void {
     const invite = this.#client.transaction;
     if (!invite || this.#acks.size === 0) return;
-    const late = new LateAnswers(this.context, this.#acks, invite.flow);
+    const late = new LateAnswers(this.context, {
+      acks: this.#acks,
+      flow: invite.flow,
+      uri: this.request.uri,
+      headers: this.#forkHeaders,
+      credentials: this.credentials,
+    });
     invite.rest((response) => late.receive(response), 64 * this.context.config.t1);
   }
 
@@ -243,8 +249,12 @@ export class UacInviteSession extends DialogSession implements UacSession {
     const fork = Dialog.ofClient(this.request, response);
     fork.confirm(response);
     this.#acks.set(tag, this.sendAck(fork, sequenceOf(response)));
-    // RFC 3326: unless the owner had given it up, another one of the callee's telephones has the call.
-    this.sendBye(fork, this.#cancel === 'no' ? elsewhere : this.#cancelHeaders);
+    this.sendBye(fork, this.#forkHeaders);
+  }
+
+  /** RFC 3326: unless the owner had given it up, another one of the callee's telephones has the call. */
+  get #forkHeaders(): Array<[string, string]> {
+    return this.#cancel === 'no' ? elsewhere : this.#cancelHeaders;
   }
 
   #confirm(response: SipResponse): Dialog {
