@@ -6,9 +6,9 @@ export function plainAddress(address: string): string {
   return lower.startsWith('::ffff:') && lower.includes('.') ? lower.slice('::ffff:'.length) : lower;
 }
 
-/** An IP address as sockets show it, whatever its spelling (RFC 5952). */
+/** An IP address as sockets show it, whatever its spelling (RFC 5952); an IPv4-mapped one is the IPv4 address. */
 export function canonicalAddress(address: string): string {
-  return isIP(address) === 6 ? new SocketAddress({ address, family: 'ipv6' }).address : address;
+  return isIP(address) === 6 ? plainAddress(new SocketAddress({ address, family: 'ipv6' }).address) : address;
 }
 
 /** Addresses of a trunk: one, or a block in the notation of RFC 4632. */
@@ -20,9 +20,14 @@ export interface AddressBlock {
 
 /** @param text an IP address, or one with a prefix length, as the configuration has checked */
 export function addressBlock(text: string): AddressBlock {
-  const [address = '', bits] = text.split('/');
+  const [written = '', bits] = text.split('/');
+  const mappedBits = bits === undefined ? 128 : Number(bits);
+  // A block of IPv4-mapped addresses is one of IPv4, unless there is more in it.
+  const address = isIP(written) === 6 && mappedBits >= 96 ? canonicalAddress(written) : written;
   const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-  const prefix = bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits);
+  const isMapped = family === 'ipv4' && isIP(written) === 6;
+  const given = isMapped ? mappedBits - 96 : bits;
+  const prefix = given === undefined ? (family === 'ipv6' ? 128 : 32) : Number(given);
   const block = new BlockList();
   block.addSubnet(address, prefix, family);
   return {

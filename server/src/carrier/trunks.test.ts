@@ -54,6 +54,11 @@ describe('a trunk by address', () => {
     carrier('six', [{ host: '2001:DB8:0::1', port: 5060 }]),
     carrier('wide', [{ host: '198.51.100.0/24' }, { id: 'near', host: '198.51.100.16/28' }]),
     carrier('net6', [{ host: '2001:db8:7::/48' }]),
+    carrier('mapped', [
+      { host: '::ffff:203.0.113.9' },
+      { id: 'hex', host: '::FFFF:CB00:710A', port: 5062 },
+      { id: 'block', host: '::ffff:203.0.113.128/121' },
+    ]),
     carrier('ours', [{ outbound: { uri: 'sip:x.example' } as TrunkConfig['outbound'] & object }]),
   );
   it.each([
@@ -68,6 +73,12 @@ describe('a trunk by address', () => {
     ['198.51.101.1', 1, undefined],
     ['2001:db8:7:1::5', 1, 'net6 1'],
     ['2001:db8:8::5', 1, undefined],
+    ['203.0.113.9', 1, 'mapped 1'],
+    ['::ffff:203.0.113.9', 1, 'mapped 1'],
+    ['203.0.113.10', 5062, 'mapped hex'],
+    ['203.0.113.10', 5063, undefined],
+    ['203.0.113.200', 1, 'mapped block'],
+    ['203.0.113.127', 1, undefined],
   ])('%s:%i is %s', (host, port, expected) => {
     const trunk = trunks.trunkFor(invite(), flow(host, port));
     expect(trunk && `${trunk.id} ${trunk.trunkId}`).toBe(expected);
