@@ -33,3 +33,19 @@ it('streams rows while the same text runs again', async () => {
   for await (const row of store.selectFrom('accounts').select('id').orderBy('id').stream()) seen.push(row.id);
   expect(seen).toEqual(['a', 'b']);
 });
+
+it('finds what hangs on a row that is deleted without reading whole tables', async () => {
+  const rows = async <Row>(text: string) => (await sql.raw<Row>(text).execute(store)).rows;
+  const tables = await rows<{ name: string }>("select name from sqlite_schema where type = 'table'");
+  const looked: string[] = [];
+  for (const { name } of tables) {
+    for (const key of await rows<{ from: string }>(`pragma foreign_key_list (${name})`)) {
+      const plan = await rows<{ detail: string }>(
+        `explain query plan select 1 from ${name} where ${key.from} = 'x'`,
+      );
+      expect(plan.map(({ detail }) => detail).join(), `${name}.${key.from}`).toMatch(/^SEARCH /);
+      looked.push(`${name}.${key.from}`);
+    }
+  }
+  expect(looked).toContain('calls.answered_device_id');
+});

@@ -11,6 +11,7 @@ import { sms } from './0008-sms.ts';
 import { forwarding } from './0009-forwarding.ts';
 import { transactionTurns } from './0010-transaction-turns.ts';
 import { setUpLinks } from './0011-set-up-links.ts';
+import { answeredDevices } from './0012-answered-devices.ts';
 
 /** In order of their names. A migration that was released is never changed: add one. */
 export const migrations: Record<string, Migration> = {
@@ -26,4 +27,5 @@ export const migrations: Record<string, Migration> = {
   '0009-forwarding': forwarding,
   '0010-transaction-turns': transactionTurns,
   '0011-set-up-links': setUpLinks,
+  '0012-answered-devices': answeredDevices,
 };
