@@ -117,8 +117,9 @@ export class Accounts {
       if (still?.password_hash !== row.password_hash) throw wrongCredentials();
       return this.#enter(trx, row.id, device);
     });
+    this.#announced(loggedIn);
     await this.#passwords.refresh(row.id, password, row.password_hash);
-    return this.#announced(loggedIn);
+    return loggedIn;
   }
 
   /**

@@ -1,5 +1,5 @@
 import { Problem } from '../problem.ts';
-import type { Store } from '../store/index.ts';
+import { isTemporary, type Store } from '../store/index.ts';
 import { type Argon2Options, PasswordHasher } from './password-hasher.ts';
 import { checkPassword } from './password-rules.ts';
 
@@ -78,9 +78,13 @@ export class Passwords {
     return numUpdatedRows > 0n;
   }
 
-  /** After a login: hashes of older parameters are made anew. */
+  /** After a login: hashes of older parameters are made anew, unless there is too much to do; the next login is as good. */
   async refresh(accountId: string, password: string, old: string): Promise<void> {
     if (!this.#hasher.outdated(old)) return;
-    await this.replace(this.#store, accountId, { old, hash: await this.#hasher.hash(password) });
+    try {
+      await this.replace(this.#store, accountId, { old, hash: await this.#hasher.hash(password) });
+    } catch (error) {
+      if (!(error instanceof Problem) && !isTemporary(error)) throw error;
+    }
   }
 }
