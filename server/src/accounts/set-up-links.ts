@@ -34,21 +34,24 @@ export class SetUpLinks {
    */
   async create(accountId: string, deviceId: string): Promise<{ token: string; expiresAt: number }> {
     const { store, lifetimeMs } = this.#options;
-    const device = await store
-      .selectFrom('devices')
-      .select('id')
-      .where('id', '=', deviceId)
-      .where('account_id', '=', accountId)
-      .where('kind', '=', 'softphone')
-      .executeTakeFirst();
-    if (!device) throw new Problem('no-such-device');
     const token = randomBytes(32).toString('base64url');
     const link = { token_hash: hashed(token), expires_at: this.#now() + lifetimeMs };
-    await store
-      .insertInto('set_up_links')
-      .values({ device_id: deviceId, ...link })
-      .onConflict((conflict) => conflict.column('device_id').doUpdateSet(link))
-      .execute();
+    // Together: the softphone may be signed out in between.
+    await store.transaction().execute(async (trx) => {
+      const device = await trx
+        .selectFrom('devices')
+        .select('id')
+        .where('id', '=', deviceId)
+        .where('account_id', '=', accountId)
+        .where('kind', '=', 'softphone')
+        .executeTakeFirst();
+      if (!device) throw new Problem('no-such-device');
+      await trx
+        .insertInto('set_up_links')
+        .values({ device_id: deviceId, ...link })
+        .onConflict((conflict) => conflict.column('device_id').doUpdateSet(link))
+        .execute();
+    });
     return { token, expiresAt: link.expires_at };
   }
 

@@ -66,6 +66,13 @@ describe('the address from which a softphone fetches its configuration', () => {
     expect((await fetched(second.path)).statusCode).toBe(404);
   });
 
+  it('is made for no softphone that is signed out in the same moment', async () => {
+    const ask = () => person.call('POST', `/api/devices/${softphone.id}/set-up`);
+    const signOut = person.call('DELETE', `/api/devices/${softphone.id}`);
+    const answers = await Promise.all([signOut, ...Array.from({ length: 20 }, ask)]);
+    for (const { statusCode } of answers) expect([201, 204, 404]).toContain(statusCode);
+  });
+
   it('is kept as hash only, and its token is in no log', async () => {
     const { path } = await link();
     const token = path.split('/').at(-1);
