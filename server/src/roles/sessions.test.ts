@@ -103,6 +103,16 @@ describe('a browser', () => {
     expect((await person.call('POST', `/api/validations/${id}/check`, { code: right })).statusCode).toBe(200);
   });
 
+  it('that has an old access token alone is rid of it, and proves a number as anybody does', async () => {
+    const stranger = Object.assign(new Person(house), { cookie: person.cookie });
+    await person.call('DELETE', '/api/sessions/current');
+    const { id, code: sent } = await stranger.code(anna, 'login');
+    const check = () => stranger.once('POST', `/api/validations/${id}/check`, { code: sent });
+    expect(code(await check())).toBe('not-logged-in');
+    expect((await stranger.refresh()).statusCode).toBe(401);
+    expect((await check()).statusCode).toBe(200);
+  });
+
   it('that lost its session can still log in, though it sends what it had', async () => {
     const id = await idOf(person);
     const other = await another();

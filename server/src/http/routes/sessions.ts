@@ -122,9 +122,8 @@ function refreshRoute(api: Api, { accounts, config }: ApiContext): void {
     },
     async (request, reply) => {
       if (request.body) return accounts.refresh(request.body.refreshToken);
-      const refreshToken = refreshCookieOf(request);
       try {
-        const tokens = await accounts.refresh(refreshToken);
+        const tokens = await accounts.refresh(refreshCookieOf(request));
         setSessionCookies(reply, config, tokens);
         return { expiresAt: tokens.expiresAt };
       } catch (error) {
