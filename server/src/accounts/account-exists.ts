@@ -7,6 +7,10 @@ import type { Store } from '../store/index.ts';
  * @throws Problem `not-logged-in`
  */
 export async function requireAccount(store: Store, accountId: string): Promise<void> {
+  if (!(await accountExists(store, accountId))) throw new Problem('not-logged-in');
+}
+
+export async function accountExists(store: Store, accountId: string): Promise<boolean> {
   const row = await store.selectFrom('accounts').select('id').where('id', '=', accountId).executeTakeFirst();
-  if (!row) throw new Problem('not-logged-in');
+  return row !== undefined;
 }

@@ -54,3 +54,8 @@ it('each number and each account is told for itself', async () => {
   expect(await tell('bob', '+14155550101')).toBe(1);
   expect(announced).toHaveLength(3);
 });
+
+it('an account that is closed meanwhile is told nothing, and nothing fails', async () => {
+  expect(await tell('gone', '+14155550101')).toBe(0);
+  expect(announced).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import type { Fabric } from '../fabric/index.ts';
 import { Problem } from '../problem.ts';
 import { newId, type Store } from '../store/index.ts';
+import { accountExists } from './account-exists.ts';
 
 /** What a person has to be told; the client turns `code` and `data` into words. */
 export interface Notice {
@@ -58,7 +59,7 @@ export class Notices {
       .execute();
   }
 
-  /** Adds and announces it, unless the same was added within `withinMs`, or has not been seen yet. */
+  /** Adds and announces it, unless the same was added within `withinMs`, has not been seen yet, or the account is closed. */
   async tellOnce(
     accountId: string,
     notice: { code: NoticeCode; data: Record<string, string> },
@@ -73,8 +74,9 @@ export class Notices {
         .where('data', '=', JSON.stringify(notice.data))
         .where((row) => row.or([row('seen_at', 'is', null), row('created_at', '>', this.#now() - withinMs)]))
         .executeTakeFirst();
-      if (known === undefined) await this.add(store, accountId, notice);
-      return known === undefined;
+      if (known !== undefined || !(await accountExists(store, accountId))) return false;
+      await this.add(store, accountId, notice);
+      return true;
     });
     if (added) this.announce(accountId, notice.code);
   }
