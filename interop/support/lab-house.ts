@@ -73,7 +73,7 @@ export class LabHouse {
     tellCapture({ port: sipPort, kind: 'sip' });
     const logLines: string[] = [];
     const log = createLogger(
-      { level: 'debug', destination: 'none' },
+      { level: 'debug', destination: 'stderr' },
       { write: (line) => logLines.push(line) },
     );
     const started: { lab?: Lab } = {};

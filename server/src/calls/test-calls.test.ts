@@ -17,7 +17,7 @@ beforeEach(async () => {
     inviter: world.stack,
     media: world.media,
     clock: world.clock,
-    log: createLogger({ level: 'silent', destination: 'none' }),
+    log: createLogger({ level: 'silent', destination: 'stderr' }),
     available: (accountId) => world.registrar.availableNow(accountId),
     domain: 'localhost',
     ringTimeoutMs: 30_000,
