@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
 import type { Store } from '../store/index.ts';
 import type { ForwardingJob, ForwardingJobs } from './jobs.ts';
@@ -174,10 +175,13 @@ export class ForwardingRunner {
 
   /** The answer of the carrier could not be stored: the command is carried out again. */
   async #notStored(job: ForwardingJob, error: unknown): Promise<void> {
-    const { store, jobs, log, now, maxRetryMs } = this.#options;
+    const { store, jobs, log, now, firstRetryMs, maxRetryMs } = this.#options;
     log.error({ err: error, job: job.id }, 'a forwarding command ended in a fault of ours');
     const later = { nextAttemptAt: now() + maxRetryMs, attempts: job.attempts + 1, accepted: false };
-    await jobs.postpone(store, job, later).catch(() => undefined);
+    // Where that cannot be written either it stays due, and its number busy: the carrier is not asked without a pause.
+    await jobs
+      .postpone(store, job, later)
+      .catch(() => sleep(firstRetryMs, undefined, { signal: this.#closing.signal }).catch(() => {}));
   }
 
   #isOver(job: ForwardingJob): boolean {
