@@ -71,6 +71,8 @@ export class Forwarding {
   readonly #runner: ForwardingRunner;
   /** Accounts whose numbers are all known to be forwarded. */
   readonly #confirmed = new Set<string>();
+  /** Accounts of which just this is being asked, each with the question asked last. */
+  readonly #asking = new Map<string, object>();
   readonly #unsubscribe: Array<() => void> = [];
   #reconciling = Promise.resolve();
 
@@ -100,6 +102,7 @@ export class Forwarding {
     this.#unsubscribe.push(
       fabric.subscribe('account.changed', ({ accountId }) => {
         this.#confirmed.delete(accountId);
+        this.#asking.delete(accountId);
         this.#followLater(accountId);
       }),
       fabric.subscribe('call.changed', ({ accountId, callId }) => {
@@ -423,17 +426,23 @@ export class Forwarding {
 
   /** Calls are many, and whose numbers are all known to be forwarded is remembered until the account changes. */
   async #hasNothingToLearn(accountId: string): Promise<boolean> {
-    if (this.#confirmed.size >= maxConfirmed) this.#confirmed.clear();
-    // Before it is asked: a change that comes meanwhile takes it out again.
-    this.#confirmed.add(accountId);
-    const open = await this.#options.store
-      .selectFrom('forwarding_records')
-      .select('number')
-      .where('account_id', '=', accountId)
-      .where('state', '<>', 'active')
-      .limit(1)
-      .executeTakeFirst();
-    if (open) this.#confirmed.delete(accountId);
-    return !open;
+    const question = {};
+    this.#asking.set(accountId, question);
+    try {
+      const open = await this.#options.store
+        .selectFrom('forwarding_records')
+        .select('number')
+        .where('account_id', '=', accountId)
+        .where('state', '<>', 'active')
+        .limit(1)
+        .executeTakeFirst();
+      if (open) return false;
+      if (this.#confirmed.size >= maxConfirmed) this.#confirmed.clear();
+      // Unless the account has changed meanwhile: that may be what the answer does not know.
+      if (this.#asking.get(accountId) === question) this.#confirmed.add(accountId);
+      return true;
+    } finally {
+      if (this.#asking.get(accountId) === question) this.#asking.delete(accountId);
+    }
   }
 }

@@ -354,6 +354,26 @@ describe('a carrier that is not integrated (R-FWD-MANUAL)', () => {
     await becomes(uk, { state: 'active', source: 'call' });
   });
 
+  it('a forwarded call to each of two numbers at once shows it of both', async () => {
+    const uk2 = '+447700900124';
+    await person.signUp(uk);
+    await person.link(uk2);
+    const { account_id: accountId } = await house.store
+      .selectFrom('numbers')
+      .select('account_id')
+      .executeTakeFirstOrThrow();
+    for (const number of [uk, uk2]) await becomes(number, { state: 'unknown' });
+    for (const called of [uk, uk2]) {
+      const call = { id: called, account_id: accountId, called, carrier_id: 'uk', reason: 'unreachable' };
+      await house.store
+        .insertInto('calls')
+        .values({ ...call, trunk_call_id: called, arrived_at: Date.now() } as never)
+        .execute();
+    }
+    for (const callId of [uk, uk2]) house.fabric.publish('call.changed', { accountId, callId });
+    for (const number of [uk, uk2]) await becomes(number, { state: 'active', source: 'call' });
+  });
+
   it.each([
     [{ action: 'activate', noReplySeconds: 7 }],
     [{ action: 'activate', noReplySeconds: 35 }],
