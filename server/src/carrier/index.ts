@@ -9,6 +9,7 @@ export { CatalogueEditor, type CatalogueEditorOptions, type CatalogueEntry } fro
 export { CatalogueFile } from './catalogue-file.ts';
 export { EnumLookup } from './enum-lookup.ts';
 export { type MobileNetwork, networkName, networksOfCountry } from './networks.ts';
+export { costsExtra } from './number-cost.ts';
 export type { NumberFormat } from './number-format.ts';
 export { PortabilityCache, type PortabilityLookup } from './portability.ts';
 export {

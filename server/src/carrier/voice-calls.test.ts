@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-function place(more: { ringTimeoutMs?: number; headers?: Array<[string, string]> } = {}): Seen {
+function place(more: { to?: string; ringTimeoutMs?: number; headers?: Array<[string, string]> } = {}): Seen {
   const events: string[] = [];
   const call = world.calls.call(
     { carrierId: 'c', to: number, ...more },
@@ -210,6 +210,13 @@ describe('a call of ours', () => {
     await world.settle(10);
     expect(one.end).toMatchObject({ why: 'not-placed' });
     expect(world.calls.hasRoom).toBe(true);
+  });
+
+  it('is not placed to a number whose owner is paid for it', async () => {
+    const dear = place({ to: '+19005551234' });
+    await world.settle(10);
+    expect(dear.end).toMatchObject({ why: 'not-placed' });
+    expect(world.invites).toHaveLength(0);
   });
 
   it('is hung up before its INVITE is sent', async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '@ringthrough/sip';
 import type { Logger } from '../log.ts';
 import type { MediaPlane } from '../media/index.ts';
+import { costsExtra } from './number-cost.ts';
 import type { TrunkDialer } from './trunk-dialer.ts';
 import {
   PlacedVoiceCall,
@@ -75,7 +76,7 @@ export class VoiceCalls {
         );
       },
     });
-    if (!hasRoom) {
+    if (!hasRoom || costsExtra(request.to)) {
       call.refuse();
       return call;
     }

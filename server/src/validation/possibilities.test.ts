@@ -19,7 +19,7 @@ const mechanisms: ValidationMechanism[] = [
 
 const { carriers } = parseConfig(`
 carriers:
-  - { id: all, name: All, country: US, family: gsm, prefixes: ["+1415"], cNumber: "+14155559000",
+  - { id: all, name: All, country: US, family: gsm, prefixes: ["+1415", "+1900"], cNumber: "+14155559000",
       trunks: [{ host: 127.0.0.1 }], sms: { url: "http://127.0.0.1:1/", token: secret, inboundToken: a-secret-of-it-all },
       validationNumbers: { sms: "+14155559001" } }
   - { id: ordered, name: Ordered, country: US, family: gsm, prefixes: ["+1212"], cNumber: "+14155559002",
@@ -83,6 +83,10 @@ describe('what a number can be proved with', () => {
     expect(await offered('+14155550101', undefined, { ...sendLimits, byCountry: { US: 0 } })).toEqual([
       'sms-from-client',
     ]);
+  });
+
+  it('is nothing that we would pay its owner for, where calling the number costs extra', async () => {
+    expect(await offered('+19005551234')).toEqual(['sms-from-client']);
   });
 
   it('is what the carrier is by a portability lookup, and that is certain', async () => {

@@ -1,4 +1,4 @@
-import type { Carrier } from '../carrier/index.ts';
+import { type Carrier, costsExtra } from '../carrier/index.ts';
 import { mechanismNames } from '../config.ts';
 import { Problem } from '../problem.ts';
 import { destinationOf } from './destination.ts';
@@ -41,7 +41,7 @@ export async function possibilitiesFor(
   if (!chosen) return { number, carrier: undefined, carriers, mechanisms: [] };
   const known = chosen === owner.carrier && (owner.by === 'portability' || owner.by === 'range');
   const order: readonly string[] = chosen.validation ?? mechanismNames;
-  const maySend = maySendTo(options.sendLimits, destinationOf(number));
+  const maySend = maySendTo(options.sendLimits, destinationOf(number)) && !costsExtra(number);
   const mechanisms = options.mechanisms
     .filter((one) => order.includes(one.name) && one.available(chosen))
     // Whoever could name the carrier could name one that vouches for anything.
